@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef _DRM_PLACED_INTERNAL_H_
+#define _DRM_PLACED_INTERNAL_H_
+
+#include <linux/types.h>
+
+struct maple_tree;
+
+/**
+ * struct drm_placed_range - what an address search is asked for
+ *
+ * All values are in bytes and multiples of the page size. Plain data: whoever
+ * owns the struct may read and write it without a lock.
+ */
+struct drm_placed_range {
+	/** @low: lowest address the mapping may cover. */
+	unsigned long low;
+
+	/** @high: end (exclusive) of what the mapping may cover. */
+	unsigned long high;
+
+	/** @length: size of the mapping, not zero. */
+	unsigned long length;
+
+	/**
+	 * @near: the address to be nearest to. Bottom-up, the search goes up
+	 * from here and then down; @topdown turns this round. May lie outside
+	 * [@low, @high).
+	 */
+	unsigned long near;
+
+	/** @align: the address is a multiple of this power of two. */
+	unsigned long align;
+
+	/**
+	 * @prefer_align: zero, or a power of two above @align. Addresses that
+	 * are @prefer_offset modulo @prefer_align come first, but for a @hint.
+	 */
+	unsigned long prefer_align;
+
+	/** @prefer_offset: see @prefer_align. */
+	unsigned long prefer_offset;
+
+	/** @hint: @near was named by the caller, and is the answer if it is free. */
+	bool hint;
+
+	/** @topdown: search below @near before searching above it. */
+	bool topdown;
+};
+
+int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *range,
+		      unsigned long *addr, unsigned int *gaps);
+
+#endif

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/signal.h>
+#include <linux/security.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+
+#include <uapi/drm/drm_placed.h>
+
+#include "drm_placed_compat.h"
+#include "drm_placed_internal.h"
+
+#define CREATE_TRACE_POINTS
+#include "drm_placed_trace.h"
+
+/**
+ * DOC: placed mappings
+ *
+ * mmap(2) lets a program name an address, or nothing. A program that needs a
+ * buffer below 4 GiB, or inside the bits its GPU can address, has to guess: it
+ * reads /proc/self/maps, tries an exact address, collides with another thread,
+ * and starts again. DRM_IOCTL_GEM_MMAP_PLACED takes a range instead, and finds
+ * the place and maps it in one step.
+ *
+ * The mapping itself is an ordinary one. The ioctl calls vm_mmap() on the
+ * caller's own DRM file, at the fake offset of the object plus the offset in
+ * it, so that everything that mmap(2) checks is checked by the same code: file
+ * mode, LSM, limits, mlockall(), seals. /proc/PID/maps, fork and munmap see
+ * nothing new.
+ *
+ * Search and mapping are one step because both run under one hold of
+ * mmap_lock: do_mmap() asks the file for an address through its
+ * get_unmapped_area() operation, with the lock held for writing, and that is
+ * where the search runs. What to search for is carried there by a request, on
+ * the stack of the ioctl and on a list of the &drm_file; a request is its
+ * task's own, so a plain mmap(2) of another thread never meets it. All drivers
+ * that use %DRM_GEM_FOPS have the operation. With the file operations of a
+ * driver's own making, the search runs under mmap_lock for reading and the
+ * address is then claimed with %MAP_FIXED_NOREPLACE; if another thread was
+ * there first, that thread has made progress, and the search is repeated. It
+ * ends when the claim succeeds, when there is no gap left or when the task is
+ * killed; it never gives up because of the race.
+ *
+ * No lock of the library is held around vm_mmap().
+ *
+ * Placement needs nothing from a driver as long as the mapping starts at the
+ * start of the object. Mappings from the middle rely on the driver to find its
+ * pages by &vm_area_struct.vm_pgoff less the fake offset, rather than by the
+ * distance from the start of the VMA; drivers that do say so with
+ * %DRIVER_GEM_SUBRANGE.
+ *
+ * A driver that forbids mapping some of its objects must do so in
+ * &drm_gem_object_funcs.mmap, rather than by withholding the fake offset.
+ */
+
+#define DRM_PLACED_PROT \
+	(DRM_GEM_MMAP_PLACED_READ | DRM_GEM_MMAP_PLACED_WRITE)
+
+#define DRM_PLACED_EXACT \
+	(DRM_GEM_MMAP_PLACED_FIXED | DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE)
+
+#define DRM_PLACED_SUPPORTED \
+	(DRM_PLACED_PROT | DRM_PLACED_EXACT | DRM_GEM_MMAP_PLACED_TOPDOWN)
+
+#define DRM_PLACED_RESERVED \
+	(DRM_GEM_MMAP_PLACED_COHERENT | DRM_GEM_MMAP_PLACED_POPULATE | \
+	 DRM_GEM_MMAP_PLACED_FROM_ADDR)
+
+/**
+ * struct drm_placed_request - an address search on its way through do_mmap()
+ *
+ * Lives on the stack of the ioctl.
+ */
+struct drm_placed_request {
+	/**
+	 * @link: in &drm_file.placed_requests, protected by
+	 * &drm_file.placed_lock.
+	 */
+	struct list_head link;
+
+	/**
+	 * @task: whose request it is. Constant. The members below are only
+	 * touched by this task and need no lock.
+	 */
+	struct task_struct *task;
+
+	/** @range: what to look for. */
+	struct drm_placed_range range;
+
+	/** @gaps: number of gaps looked at so far. */
+	unsigned int gaps;
+};
+
+/**
+ * drm_placed_file_init - prepare a DRM file for placed mappings
+ * @file_priv: the file, not yet visible to anyone
+ */
+void drm_placed_file_init(struct drm_file *file_priv)
+{
+	spin_lock_init(&file_priv->placed_lock);
+	INIT_LIST_HEAD(&file_priv->placed_requests);
+}
+
+/**
+ * drm_placed_caps - answer %DRM_CAP_GEM_MMAP_PLACED
+ * @dev: the device
+ *
+ * Return: the mask of DRM_GEM_MMAP_PLACED_* flags the device takes, 0 if it
+ * cannot map at all.
+ */
+u64 drm_placed_caps(struct drm_device *dev)
+{
+	return drm_core_check_feature(dev, DRIVER_GEM) ? DRM_PLACED_SUPPORTED : 0;
+}
+
+/* The request of this task, or NULL. It can only go away by this task. */
+static struct drm_placed_request *current_request(struct drm_file *file_priv)
+{
+	struct drm_placed_request *req, *found = NULL;
+
+	spin_lock(&file_priv->placed_lock);
+	list_for_each_entry(req, &file_priv->placed_requests, link) {
+		if (req->task == current) {
+			found = req;
+			break;
+		}
+	}
+	spin_unlock(&file_priv->placed_lock);
+
+	return found;
+}
+
+/* Search the current task's address space for @req. */
+static unsigned long search_mm(struct drm_placed_request *req)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long addr;
+	int ret;
+
+	mmap_assert_locked(mm);
+
+	ret = drm_placed_search(&mm->mm_mt, &req->range, &addr, &req->gaps);
+	return ret ? ret : addr;
+}
+
+/**
+ * drm_gem_get_unmapped_area - choose the address of a mapping of a DRM file
+ * @filp: the DRM file
+ * @addr: hint or, with %MAP_FIXED in @flags, the address
+ * @len: size in bytes
+ * @pgoff: offset in pages
+ * @flags: MAP_* flags
+ *
+ * The get_unmapped_area() operation of %DRM_GEM_FOPS. In the middle of a
+ * placed map of the same task it searches as that asks; in all other cases it
+ * answers as if the file had no such operation.
+ *
+ * Locking: called with mmap_lock held for writing. Takes and drops
+ * &drm_file.placed_lock.
+ *
+ * Return: the address, or a negative errno.
+ */
+unsigned long drm_gem_get_unmapped_area(struct file *filp, unsigned long addr,
+					unsigned long len, unsigned long pgoff,
+					unsigned long flags)
+{
+	struct drm_placed_request *req = current_request(filp->private_data);
+
+	if (!req)
+		return drm_placed_default_area(filp, addr, len, pgoff, flags);
+
+	mmap_assert_write_locked(current->mm);
+	return search_mm(req);
+}
+EXPORT_SYMBOL(drm_gem_get_unmapped_area);
+
+static unsigned long placed_prot(u32 flags)
+{
+	return (flags & DRM_GEM_MMAP_PLACED_READ ? PROT_READ : 0) |
+	       (flags & DRM_GEM_MMAP_PLACED_WRITE ? PROT_WRITE : 0);
+}
+
+/* Map at an exact address. */
+static unsigned long map_exact(struct drm_file *file_priv,
+			       const struct drm_gem_mmap_placed *args,
+			       unsigned long addr, unsigned long flag,
+			       unsigned long offset)
+{
+	return vm_mmap(file_priv->filp, addr, args->length, placed_prot(args->flags),
+		       MAP_SHARED | flag, offset);
+}
+
+/* Search and map in do_mmap(), through drm_gem_get_unmapped_area(). */
+static unsigned long map_by_hook(struct drm_file *file_priv,
+				 const struct drm_gem_mmap_placed *args,
+				 struct drm_placed_request *req,
+				 unsigned long offset)
+{
+	unsigned long addr;
+
+	spin_lock(&file_priv->placed_lock);
+	list_add(&req->link, &file_priv->placed_requests);
+	spin_unlock(&file_priv->placed_lock);
+
+	addr = vm_mmap(file_priv->filp, 0, args->length, placed_prot(args->flags),
+		       MAP_SHARED, offset);
+
+	spin_lock(&file_priv->placed_lock);
+	list_del(&req->link);
+	spin_unlock(&file_priv->placed_lock);
+
+	return addr;
+}
+
+/* Search, then claim; again if another thread was faster. */
+static unsigned long map_by_claim(struct drm_file *file_priv,
+				  const struct drm_gem_mmap_placed *args,
+				  struct drm_placed_request *req,
+				  unsigned long offset)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long addr;
+
+	do {
+		if (mmap_read_lock_killable(mm))
+			return -EINTR;
+		addr = search_mm(req);
+		mmap_read_unlock(mm);
+
+		if (!IS_ERR_VALUE(addr))
+			addr = map_exact(file_priv, args, addr, MAP_FIXED_NOREPLACE, offset);
+	} while (addr == -EEXIST && !fatal_signal_pending(current));
+
+	return addr == -EEXIST ? -EINTR : addr;
+}
+
+/* Everything that can be said of the arguments without looking at the object. */
+static int check_args(const struct drm_gem_mmap_placed *args)
+{
+	u32 exact = args->flags & DRM_PLACED_EXACT;
+	u64 end;
+
+	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_PLACED_RESERVED) ||
+	    args->pad || !(args->flags & DRM_PLACED_PROT) || exact == DRM_PLACED_EXACT)
+		return -EINVAL;
+
+	if (args->flags & DRM_PLACED_RESERVED)
+		return -EOPNOTSUPP;
+
+	if (args->from_addr)
+		return -EINVAL;
+
+	if (!args->length ||
+	    !PAGE_ALIGNED(args->offset | args->length | args->addr |
+			  args->range_start | args->range_end))
+		return -EINVAL;
+
+	if (args->align && (args->align < PAGE_SIZE || !is_power_of_2(args->align)))
+		return -EINVAL;
+
+	if ((args->range_start || args->range_end) && args->range_start >= args->range_end)
+		return -EINVAL;
+
+	if (!exact)
+		return 0;
+
+	/* An exact address has to be one that the other fields allow. */
+	if (check_add_overflow(args->addr, args->length, &end))
+		return -EINVAL;
+
+	if (args->range_end && (args->addr < args->range_start || end > args->range_end))
+		return -EINVAL;
+
+	if (args->align && args->addr & (args->align - 1))
+		return -EINVAL;
+
+	return 0;
+}
+
+/* End of what a task gets without asking for addresses above the 47-bit line. */
+static unsigned long default_high(void)
+{
+#ifdef DEFAULT_MAP_WINDOW
+	return min_t(unsigned long, TASK_SIZE, DEFAULT_MAP_WINDOW);
+#else
+	return TASK_SIZE;
+#endif
+}
+
+/* Translate the arguments to a search in this task's address space. */
+static int fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_range *range)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long lowest = max(PAGE_ALIGN(mmap_min_addr), PAGE_SIZE);
+	u64 high = args->range_end ? min_t(u64, args->range_end, TASK_SIZE) : default_high();
+
+	/* Nothing in the range is the task's to map, however empty it is. */
+	if (high <= lowest)
+		return -EPERM;
+
+	if (args->length > high || args->range_start >= high)
+		return -ENOSPC;
+
+	range->low = max_t(u64, args->range_start, lowest);
+	range->high = high;
+	range->length = args->length;
+	range->hint = args->addr;
+	range->topdown = args->flags & DRM_GEM_MMAP_PLACED_TOPDOWN;
+	range->near = range->topdown ? high : range->low;
+	range->align = PAGE_SIZE;
+	range->prefer_align = 0;
+
+	if (args->addr) {
+		/* The nearest address to one out of reach is the last in reach. */
+		range->near = min_t(u64, args->addr, high);
+	} else if (!args->range_end && drm_placed_mm_is_topdown(mm)) {
+		/* No wish at all: as mmap(2) does it, randomised. */
+		range->near = mm->mmap_base > args->length ? mm->mmap_base - args->length : 0;
+		range->topdown = true;
+	} else if (!args->range_end && !range->topdown) {
+		range->near = mm->mmap_base;
+	}
+
+	if (args->align > high)
+		return -ENOSPC;
+
+	if (args->align) {
+		range->align = args->align;
+	} else if (args->length >= PMD_SIZE) {
+		range->prefer_align = PMD_SIZE;
+		range->prefer_offset = args->offset & (PMD_SIZE - 1);
+	}
+
+	return 0;
+}
+
+/* Find a place and map @obj there. */
+static unsigned long map_search(struct drm_file *file_priv,
+				const struct drm_gem_mmap_placed *args,
+				unsigned long offset, unsigned int *gaps)
+{
+	struct drm_placed_request req = { .task = current };
+	unsigned long addr;
+	int ret;
+
+	ret = fill_range(args, &req.range);
+	if (ret)
+		return ret;
+
+	if (file_priv->filp->f_op->get_unmapped_area == drm_gem_get_unmapped_area)
+		addr = map_by_hook(file_priv, args, &req, offset);
+	else
+		addr = map_by_claim(file_priv, args, &req, offset);
+
+	*gaps = req.gaps;
+	return addr;
+}
+
+/* May this file map this part of this object, if mm agrees? */
+static int check_object(struct drm_file *file_priv, struct drm_gem_object *obj,
+			const struct drm_gem_mmap_placed *args)
+{
+	if (args->offset >= obj->size || args->length > obj->size - args->offset)
+		return -EINVAL;
+
+	if (!obj->funcs->mmap && !obj->funcs->vm_ops)
+		return -EOPNOTSUPP;
+
+	if (args->offset && !drm_core_check_feature(obj->dev, DRIVER_GEM_SUBRANGE))
+		return -EOPNOTSUPP;
+
+	if (!drm_vma_node_is_allowed(&obj->vma_node, file_priv))
+		return -EACCES;
+
+	return drm_gem_create_mmap_offset(obj);
+}
+
+static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_object *obj,
+				const struct drm_gem_mmap_placed *args, unsigned int *gaps)
+{
+	unsigned long flag = args->flags & DRM_GEM_MMAP_PLACED_FIXED ?
+			     MAP_FIXED : MAP_FIXED_NOREPLACE;
+	unsigned long offset;
+	int ret;
+
+	ret = check_object(file_priv, obj, args);
+	if (ret)
+		return ret;
+
+	offset = drm_vma_node_offset_addr(&obj->vma_node) + args->offset;
+	if (!(args->flags & DRM_PLACED_EXACT))
+		return map_search(file_priv, args, offset, gaps);
+
+	/* A 32-bit kernel must not fold an address it cannot express. */
+	if (args->addr > ULONG_MAX)
+		return -ENOMEM;
+
+	return map_exact(file_priv, args, args->addr, flag, offset);
+}
+
+/**
+ * drm_gem_mmap_placed_ioctl - DRM_IOCTL_GEM_MMAP_PLACED
+ * @dev: the device
+ * @data: &struct drm_gem_mmap_placed
+ * @file_priv: the caller's file
+ *
+ * Maps a part of a GEM object into the calling process, where it asks. See
+ * &struct drm_gem_mmap_placed for arguments and errors.
+ *
+ * Locking: takes mmap_lock of the calling process and, inside, the locks of
+ * the driver's mmap. The caller holds none of these.
+ *
+ * Return: 0 or a negative errno, with @data unchanged.
+ */
+int drm_gem_mmap_placed_ioctl(struct drm_device *dev, void *data,
+			      struct drm_file *file_priv)
+{
+	struct drm_gem_mmap_placed *args = data;
+	struct drm_gem_object *obj;
+	unsigned int gaps = 0;
+	unsigned long addr;
+	int ret;
+
+	if (!drm_core_check_feature(dev, DRIVER_GEM))
+		return -EOPNOTSUPP;
+
+	ret = check_args(args);
+	if (ret) {
+		addr = ret;
+		goto out;
+	}
+
+	obj = drm_gem_object_lookup(file_priv, args->handle);
+	if (!obj) {
+		addr = -ENOENT;
+		goto out;
+	}
+
+	addr = map_object(file_priv, obj, args, &gaps);
+	drm_gem_object_put(obj);
+
+out:
+	if (IS_ERR_VALUE(addr)) {
+		trace_drm_placed_map_failed(dev, args, addr, gaps);
+		return addr;
+	}
+
+	trace_drm_placed_map(dev, args, addr, gaps);
+	args->addr = addr;
+	return 0;
+}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# Shared by the scripts of this directory: where things are, steps with
+# progress, one-line errors. Sourced, after `set -eu`.
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/placed-gem
+build=$top/build
+me=${0##*/}
+
+# Where the checkout and the cache are inside the sysroot and the guest.
+in_top=/mnt/checkout
+in_cache=/mnt/cache
+
+# shellcheck disable=SC2034 # used by the scripts that source this
+suite=trixie
+# shellcheck disable=SC2034
+series=6.12
+
+die() {
+	printf '%s: %s\n' "$me" "$*" >&2
+	exit 125
+}
+
+# The first comment block of a script is its help.
+usage() {
+	sed -n '2,/^[^#]/{/^# SPDX/d; s/^# \{0,1\}//p}' "$0"
+}
+
+make_dirs() {
+	mkdir -p "$cache" "$build/log" 2>/dev/null ||
+		die "cannot write to $cache or $build: check space and permissions, or set XDG_CACHE_HOME"
+}
+
+# hash FILE...: one key for the contents of all files, by name and content.
+hash_files() {
+	sha256sum "$@" | sha256sum | cut -c1-16
+}
+
+free_kb() {
+	df -Pk "$1" | awk 'NR == 2 { print $4 }'
+}
+
+# need_space DIR GIGABYTES
+need_space() {
+	[ "$(free_kb "$1")" -ge $(($2 * 1048576)) ] ||
+		die "less than $2 GB free in $1: make room, or point XDG_CACHE_HOME to a larger disk"
+}
+
+# step NAME COMMAND...: run COMMAND with its output in a log, show name, elapsed
+# time and the last line of the log; on failure the log's last lines.
+# The environment variable step_total is the expected number of lines.
+step() {
+	step_name=$1
+	shift
+	step_log=$build/log/$(printf '%s' "$step_name" | tr -c 'A-Za-z0-9.\n' -).log
+	step_start=$(date +%s)
+	: > "$step_log" || die "cannot write $step_log: is the disk full?"
+	"$@" > "$step_log" 2>&1 < /dev/null &
+	step_pid=$!
+	trap 'kill "$step_pid" 2>/dev/null; exit 130' INT TERM
+	step_shown=0
+	while kill -0 "$step_pid" 2>/dev/null; do
+		sleep 0.5
+		step_progress
+	done
+	trap - INT TERM
+	step_rc=0
+	wait "$step_pid" || step_rc=$?
+	step_elapsed=$(($(date +%s) - step_start))
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	if [ "$step_rc" -ne 0 ]; then
+		printf '%-40s FAILED after %ds\n' "$step_name" "$step_elapsed" >&2
+		tail -n 25 "$step_log" | sed 's/^/  | /' >&2
+		printf '%s: "%s" failed: see %s\n' "$me" "$step_name" "$step_log" >&2
+		exit 125
+	fi
+	printf '%-40s done in %ds\n' "$step_name" "$step_elapsed" >&2
+}
+
+step_progress() {
+	step_elapsed=$(($(date +%s) - step_start))
+	[ -t 2 ] || [ "$step_elapsed" -ge $((step_shown + 20)) ] || return 0
+	step_shown=$step_elapsed
+	if [ -n "${step_total:-}" ]; then
+		step_at=$(wc -l < "$step_log")
+		step_at=$((step_at * 100 / step_total))
+		[ "$step_at" -lt 100 ] || step_at=99
+		step_at="$step_at %"
+	else
+		step_at=$(tail -n 1 "$step_log" | tr -cd '[:print:]' | cut -c1-60)
+	fi
+	if [ -t 2 ]; then
+		printf '\r\033[K%-40s %4ds  %s' "$step_name" "$step_elapsed" "$step_at" >&2
+	else
+		printf '%-40s %4ds  %s\n' "$step_name" "$step_elapsed" "$step_at" >&2
+	fi
+}
+
+# with_lock FILE COMMAND...: one at a time, across processes.
+with_lock() {
+	lock_file=$1
+	shift
+	(
+		flock -n 9 || { printf '%s: waiting for %s\n' "$me" "$lock_file" >&2; flock 9; }
+		"$@"
+	) 9> "$lock_file"
+}
