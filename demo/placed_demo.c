@@ -1,0 +1,805 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A framebuffer drawn through two placed mappings: the whole of it somewhere
+ * below 4 GiB, and from its middle on at an address the program chose, in an
+ * address space with 50,000 mappings in the way.
+ *
+ * The upper half of the picture is drawn through the first mapping, the lower
+ * half through the second: it comes out right only if both show the right
+ * pages. The picture stays after the program has ended.
+ */
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include <cairo.h>
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include "placed_device.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+#define FRAGMENTS 50000
+#define PROGRAM (sizeof(void *) == 8 ? "64-bit program" : "i386 program")
+
+/* The picture is laid out in these units, whatever the mode. */
+#define LAYOUT_WIDTH 1280.0
+#define LAYOUT_HEIGHT 800.0
+
+struct window {
+	const char *name, *asked;
+	struct drm_gem_mmap_placed args;
+	uint64_t addr;
+};
+
+struct cost {
+	const char *name;
+	uint64_t median;
+};
+
+struct demo {
+	int fd;
+	uint32_t connector, crtc;
+	drmModeModeInfo mode;
+
+	struct drm_mode_create_dumb fb;
+	uint64_t fake_offset;
+	/* The first row of the lower half; it starts a page. */
+	uint32_t seam;
+
+	uint64_t fragments;
+	int mappings;
+	struct window whole, middle;
+	struct cost placed, parsed;
+};
+
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("placed_demo: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+/* The screen */
+
+static uint32_t crtc_for(int fd, const drmModeRes *res, const drmModeConnector *connector)
+{
+	for (int i = 0; i < connector->count_encoders; i++) {
+		drmModeEncoder *encoder = drmModeGetEncoder(fd, connector->encoders[i]);
+		uint32_t crtcs = encoder ? encoder->possible_crtcs : 0;
+
+		drmModeFreeEncoder(encoder);
+		for (int j = 0; j < res->count_crtcs; j++)
+			if (crtcs & (1u << j))
+				return res->crtcs[j];
+	}
+
+	return 0;
+}
+
+static drmModeModeInfo preferred_mode(const drmModeConnector *connector)
+{
+	for (int i = 0; i < connector->count_modes; i++)
+		if (connector->modes[i].type & DRM_MODE_TYPE_PREFERRED)
+			return connector->modes[i];
+
+	return connector->modes[0];
+}
+
+static void pick_screen(struct demo *demo)
+{
+	drmModeRes *res = drmModeGetResources(demo->fd);
+
+	if (!res)
+		die("this device has no screens: %s", strerror(errno));
+
+	for (int i = 0; i < res->count_connectors && !demo->crtc; i++) {
+		drmModeConnector *connector = drmModeGetConnector(demo->fd, res->connectors[i]);
+
+		if (connector && connector->connection == DRM_MODE_CONNECTED &&
+		    connector->count_modes) {
+			demo->connector = connector->connector_id;
+			demo->mode = preferred_mode(connector);
+			demo->crtc = crtc_for(demo->fd, res, connector);
+		}
+		drmModeFreeConnector(connector);
+	}
+	drmModeFreeResources(res);
+
+	if (!demo->crtc)
+		die("no screen is connected");
+}
+
+static void create_framebuffer(struct demo *demo)
+{
+	int ret;
+
+	demo->fb.bpp = 32;
+	demo->fb.height = demo->mode.vdisplay;
+	/* Multiples of 64 pixels, for a page to start at every 16th row at least. */
+	demo->fb.width = (demo->mode.hdisplay + 63u) & ~63u;
+	ret = placed_ioctl(demo->fd, DRM_IOCTL_MODE_CREATE_DUMB, &demo->fb);
+	if (ret)
+		die("cannot create a framebuffer: %s", strerror(-ret));
+
+	ret = placed_fake_offset(demo->fd, demo->fb.handle, &demo->fake_offset);
+	if (ret)
+		die("no offset for mmap(): %s", strerror(-ret));
+
+	for (uint32_t row = 1; row <= demo->fb.height / 2; row++)
+		if (!((uint64_t)row * demo->fb.pitch % PLACED_PAGE))
+			demo->seam = row;
+	if (!demo->seam)
+		die("no row in the upper half starts a page, the pitch is %u", demo->fb.pitch);
+}
+
+static void show(struct demo *demo)
+{
+	uint32_t fb;
+	int ret = drmModeAddFB(demo->fd, demo->mode.hdisplay, demo->mode.vdisplay, 24, 32,
+			       demo->fb.pitch, demo->fb.handle, &fb);
+
+	if (ret)
+		die("cannot add the framebuffer: %s", strerror(-ret));
+
+	ret = drmModeSetCrtc(demo->fd, demo->crtc, fb, 0, 0, &demo->connector, 1, &demo->mode);
+	if (ret)
+		die("cannot set the mode: %s", strerror(-ret));
+
+	/* virtio-gpu copies to the host what it is told has changed. */
+	ret = drmModeDirtyFB(demo->fd, fb, NULL, 0);
+	if (ret && ret != -ENOSYS)
+		die("cannot flush the framebuffer: %s", strerror(-ret));
+}
+
+/* The mappings */
+
+/* Free addresses below 4 GiB, lowest first from here on. */
+static uint64_t find_free(uint64_t from, uint64_t length)
+{
+	for (uint64_t at = from; at + length <= PLACED_4G; at += 1 << 20)
+		if (placed_is_free(at, at + length))
+			return at;
+
+	die("no %#llx free bytes below 4 GiB", (unsigned long long)length);
+}
+
+static int count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	uint64_t start, end;
+	int count = 0;
+
+	if (!maps)
+		die("cannot read /proc/self/maps: %s", strerror(errno));
+	while (placed_next_map(maps, &start, &end, NULL, 0))
+		count++;
+	fclose(maps);
+
+	return count;
+}
+
+/*
+ * At the bottom, so that every search from there has to pass them all: what is
+ * left free below the first MiB is smaller than the framebuffer.
+ */
+static void fragment(struct demo *demo)
+{
+	int count;
+
+	demo->fragments = find_free(1 << 20, FRAGMENTS * 2 * PLACED_PAGE);
+	count = placed_fragment(demo->fragments, PLACED_PAGE, FRAGMENTS);
+	if (count != FRAGMENTS)
+		die("%d mappings instead of %d: %s", count, FRAGMENTS, strerror(errno));
+}
+
+static void map_window(struct demo *demo, struct window *window)
+{
+	struct drm_gem_mmap_placed args = window->args;
+	int ret = placed_map(demo->fd, &args);
+
+	if (ret)
+		die("cannot map %s %s: %s", window->name, window->asked, strerror(-ret));
+	window->addr = args.addr;
+}
+
+static void map_windows(struct demo *demo)
+{
+	uint64_t offset = (uint64_t)demo->seam * demo->fb.pitch;
+
+	demo->whole = (struct window) {
+		.name = "the whole framebuffer",
+		.asked = "anywhere below 4 GiB",
+		.args = {
+			.handle = demo->fb.handle,
+			.flags = PLACED_RW,
+			.length = demo->fb.size,
+			.range_end = PLACED_4G,
+		},
+	};
+	map_window(demo, &demo->whole);
+	if (demo->whole.addr + demo->fb.size > PLACED_4G)
+		die("%#llx is not below 4 GiB", (unsigned long long)demo->whole.addr);
+
+	demo->middle = (struct window) {
+		.name = "from the middle on",
+		.asked = "at exactly this address",
+		.args = {
+			.handle = demo->fb.handle,
+			.flags = PLACED_RW | DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE,
+			.offset = offset,
+			.length = demo->fb.size - offset,
+			.addr = find_free(0xc0000000, demo->fb.size - offset),
+		},
+	};
+	map_window(demo, &demo->middle);
+	if (demo->middle.addr != demo->middle.args.addr)
+		die("asked for %#llx, got %#llx", (unsigned long long)demo->middle.args.addr,
+		    (unsigned long long)demo->middle.addr);
+}
+
+/* What a search costs */
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static void search_placed(struct demo *demo)
+{
+	struct drm_gem_mmap_placed args = demo->whole.args;
+	int ret = placed_map(demo->fd, &args);
+
+	if (ret)
+		die("cannot map the framebuffer again: %s", strerror(-ret));
+	munmap(placed_ptr(args.addr), args.length);
+}
+
+/* A reader of /proc/self/maps with no stdio in its way. */
+struct reader {
+	int fd;
+	char buffer[65536];
+	size_t at, length;
+};
+
+static int next_char(struct reader *reader)
+{
+	if (reader->at == reader->length) {
+		ssize_t length = read(reader->fd, reader->buffer, sizeof(reader->buffer));
+
+		if (length <= 0)
+			return -1;
+		reader->length = length;
+		reader->at = 0;
+	}
+
+	return (unsigned char)reader->buffer[reader->at++];
+}
+
+static int next_hex(struct reader *reader, uint64_t *value)
+{
+	int c;
+
+	*value = 0;
+	while ((c = next_char(reader)) >= 0) {
+		if (c >= '0' && c <= '9')
+			*value = *value << 4 | (c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*value = *value << 4 | (c - 'a' + 10);
+		else
+			break;
+	}
+
+	return c;
+}
+
+/* The lowest gap. Stops there. */
+static uint64_t parse_for_gap(uint64_t lowest, uint64_t length)
+{
+	static struct reader reader;
+	uint64_t start, end, gap = lowest;
+	int c;
+
+	reader.at = reader.length = 0;
+	reader.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	if (reader.fd < 0)
+		die("cannot read /proc/self/maps: %s", strerror(errno));
+
+	while (next_hex(&reader, &start) == '-') {
+		if (start >= gap + length)
+			break;
+		next_hex(&reader, &end);
+		if (end > gap)
+			gap = end;
+		do
+			c = next_char(&reader);
+		while (c >= 0 && c != '\n');
+	}
+	close(reader.fd);
+
+	return gap;
+}
+
+static void search_parsed(struct demo *demo)
+{
+	uint64_t length = demo->fb.size;
+	uint64_t gap = parse_for_gap(0x10000, length);
+	void *at;
+
+	if (gap + length > PLACED_4G)
+		die("/proc/self/maps shows no gap below 4 GiB");
+	at = mmap(placed_ptr(gap), length, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_FIXED_NOREPLACE, demo->fd, demo->fake_offset);
+	if (at != placed_ptr(gap))
+		die("cannot map the gap found in /proc/self/maps: %s", strerror(errno));
+	munmap(at, length);
+}
+
+static int compare_costs(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t median_cost(struct demo *demo, void (*search)(struct demo *demo), int count)
+{
+	uint64_t costs[101];
+
+	/* Once for the caches. */
+	search(demo);
+	for (int i = 0; i < count; i++) {
+		uint64_t start = now();
+
+		search(demo);
+		costs[i] = now() - start;
+	}
+	qsort(costs, count, sizeof(costs[0]), compare_costs);
+
+	return costs[count / 2];
+}
+
+static void measure(struct demo *demo)
+{
+	demo->placed.name = "DRM_IOCTL_GEM_MMAP_PLACED";
+	demo->placed.median = median_cost(demo, search_placed, 101);
+	demo->parsed.name = "parse /proc/self/maps, mmap()";
+	demo->parsed.median = median_cost(demo, search_parsed, 5);
+}
+
+static const char *unit(void)
+{
+	const char *icount = getenv("PLACED_ICOUNT");
+
+	return icount && !strcmp(icount, "1") ? "instructions" : "ns";
+}
+
+/* 1234567 as 1,234,567 */
+static const char *grouped(uint64_t value, char out[32])
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
+	char *to = out;
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = 0;
+
+	return out;
+}
+
+/* The picture. It knows nothing of halves: what is outside is clipped. */
+
+struct color {
+	double r, g, b;
+};
+
+static const struct color ink = { 0.93, 0.95, 0.98 };
+static const struct color dim = { 0.62, 0.68, 0.78 };
+static const struct color first = { 0.36, 0.78, 0.98 };
+static const struct color second = { 1.00, 0.70, 0.28 };
+
+static void set_color(cairo_t *cr, struct color color, double alpha)
+{
+	cairo_set_source_rgba(cr, color.r, color.g, color.b, alpha);
+}
+
+enum align { LEFT, CENTER, RIGHT };
+
+static void __attribute__((format(printf, 5, 6)))
+text(cairo_t *cr, double x, double y, enum align align, const char *format, ...)
+{
+	cairo_text_extents_t extents;
+	char line[160];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+
+	cairo_text_extents(cr, line, &extents);
+	cairo_move_to(cr, x - extents.x_advance * align / 2, y);
+	cairo_show_text(cr, line);
+}
+
+static void font(cairo_t *cr, const char *family, cairo_font_weight_t weight, double size)
+{
+	cairo_select_font_face(cr, family, CAIRO_FONT_SLANT_NORMAL, weight);
+	cairo_set_font_size(cr, size);
+}
+
+static void draw_background(cairo_t *cr)
+{
+	cairo_pattern_t *sky = cairo_pattern_create_linear(0, 0, LAYOUT_WIDTH, LAYOUT_HEIGHT);
+
+	cairo_pattern_add_color_stop_rgb(sky, 0, 0.05, 0.07, 0.14);
+	cairo_pattern_add_color_stop_rgb(sky, 0.55, 0.10, 0.13, 0.26);
+	cairo_pattern_add_color_stop_rgb(sky, 1, 0.20, 0.10, 0.26);
+	cairo_set_source(cr, sky);
+	cairo_paint(cr);
+	cairo_pattern_destroy(sky);
+
+	cairo_set_line_width(cr, 1);
+	set_color(cr, ink, 0.05);
+	for (double x = -LAYOUT_HEIGHT; x < LAYOUT_WIDTH; x += 40) {
+		cairo_move_to(cr, x, LAYOUT_HEIGHT);
+		cairo_line_to(cr, x + LAYOUT_HEIGHT, 0);
+	}
+	cairo_stroke(cr);
+}
+
+static void draw_facet(cairo_t *cr, const double points[][2], int count, double light)
+{
+	cairo_move_to(cr, points[0][0], points[0][1]);
+	for (int i = 1; i < count; i++)
+		cairo_line_to(cr, points[i][0], points[i][1]);
+	cairo_close_path(cr);
+	cairo_set_source_rgb(cr, 0.20 + 0.35 * light, 0.35 + 0.55 * light, 0.70 + 0.30 * light);
+	cairo_fill_preserve(cr);
+	cairo_set_source_rgba(cr, 1, 1, 1, 0.35);
+	cairo_stroke(cr);
+}
+
+/* A cut gem across the seam, in rings. */
+static void draw_gem(cairo_t *cr, double x, double y)
+{
+	static const double crown[][2] = {
+		{ -150, -60 }, { -85, -125 }, { 0, -125 }, { 85, -125 }, { 150, -60 },
+	};
+	static const double girdle[][2] = {
+		{ -150, -60 }, { -60, -60 }, { 60, -60 }, { 150, -60 },
+	};
+
+	cairo_save(cr);
+	cairo_translate(cr, x, y);
+
+	cairo_set_line_width(cr, 3);
+	for (int i = 0; i < 5; i++) {
+		set_color(cr, i % 2 ? second : first, 0.55 - 0.08 * i);
+		cairo_arc(cr, 0, 0, 178 + 13 * i, 0, 2 * M_PI);
+		cairo_stroke(cr);
+	}
+
+	cairo_set_line_width(cr, 1.5);
+	cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+	for (int i = 0; i < 3; i++) {
+		static const double below[] = { 0.35, 0.75, 0.10 };
+		static const double above[] = { 0.85, 0.55, 0.30 };
+		const double pavilion[][2] = {
+			{ girdle[i][0], -60 }, { girdle[i + 1][0], -60 }, { 0, 140 },
+		};
+		const double kite[][2] = {
+			{ girdle[i][0], -60 }, { girdle[i + 1][0], -60 },
+			{ crown[i + 1][0], -125 },
+		};
+
+		draw_facet(cr, pavilion, 3, below[i]);
+		draw_facet(cr, kite, 3, above[i]);
+	}
+	for (int i = 1; i < 3; i++) {
+		const double star[][2] = {
+			{ crown[i][0], -125 }, { crown[i + 1][0], -125 }, { girdle[i][0], -60 },
+		};
+
+		draw_facet(cr, star, 3, i == 1 ? 1.0 : 0.45);
+	}
+	cairo_restore(cr);
+}
+
+static void draw_title(cairo_t *cr, const struct demo *demo)
+{
+	char mappings[32];
+
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_BOLD, 58);
+	set_color(cr, ink, 1);
+	text(cr, 60, 92, LEFT, "Placed GEM");
+
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_NORMAL, 20);
+	set_color(cr, dim, 1);
+	text(cr, 62, 130, LEFT, "One framebuffer, two mappings, each where the program asked for it.");
+
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_BOLD, 20);
+	set_color(cr, ink, 1);
+	text(cr, 1220, 80, RIGHT, "%s", PROGRAM);
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_NORMAL, 20);
+	set_color(cr, dim, 1);
+	text(cr, 1220, 108, RIGHT, "%s mappings", grouped(demo->mappings, mappings));
+}
+
+static void draw_panel(cairo_t *cr, const struct demo *demo, const struct window *window,
+		       struct color color, double y)
+{
+	const struct drm_gem_mmap_placed *args = &window->args;
+	char mappings[32];
+
+	cairo_rectangle(cr, 60, y, 640, 200);
+	cairo_set_source_rgba(cr, 0, 0, 0, 0.35);
+	cairo_fill(cr);
+	cairo_rectangle(cr, 60, y, 6, 200);
+	set_color(cr, color, 1);
+	cairo_fill(cr);
+
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_BOLD, 19);
+	text(cr, 88, y + 36, LEFT, "Drawn through the %s mapping:",
+	     window == &demo->whole ? "first" : "second");
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_NORMAL, 19);
+	set_color(cr, ink, 1);
+	text(cr, 88, y + 64, LEFT, "%s, %s", window->name, window->asked);
+
+	font(cr, "DejaVu Sans Mono", CAIRO_FONT_WEIGHT_NORMAL, 18);
+	text(cr, 88, y + 102, LEFT, "address 0x%08llx", (unsigned long long)window->addr);
+	text(cr, 88, y + 128, LEFT, "offset  0x%08llx", (unsigned long long)args->offset);
+	text(cr, 88, y + 154, LEFT, "length  0x%08llx", (unsigned long long)args->length);
+	set_color(cr, dim, 1);
+	text(cr, 88, y + 180, LEFT, "%s, %s mappings in the process", PROGRAM,
+	     grouped(demo->mappings, mappings));
+}
+
+static void draw_seam(cairo_t *cr, const struct demo *demo, double y)
+{
+	static const double dashes[] = { 6, 6 };
+
+	font(cr, "DejaVu Sans Mono", CAIRO_FONT_WEIGHT_NORMAL, 13);
+	set_color(cr, dim, 1);
+	text(cr, 62, y - 7, LEFT, "row %u is the last drawn through the first mapping", demo->seam - 1);
+	text(cr, 62, y + 16, LEFT, "row %u, at offset 0x%llx, is the first drawn through the second",
+	     demo->seam, (unsigned long long)demo->middle.args.offset);
+
+	cairo_set_dash(cr, dashes, ARRAY_SIZE(dashes), 0);
+	cairo_set_line_width(cr, 1);
+	set_color(cr, ink, 0.6);
+	cairo_move_to(cr, 0, y + 0.5);
+	cairo_line_to(cr, LAYOUT_WIDTH, y + 0.5);
+	cairo_stroke(cr);
+	cairo_set_dash(cr, NULL, 0, 0);
+}
+
+#define BAR_X 60.0
+#define BAR_Y 704.0
+#define BAR_WIDTH 1160.0
+#define BAR_HEIGHT 34.0
+
+static double bar_x(uint64_t addr)
+{
+	return BAR_X + BAR_WIDTH * addr / PLACED_4G;
+}
+
+/* To scale a window is a hair, so it gets a flag. */
+static void draw_flag(cairo_t *cr, const struct window *window, struct color color,
+		      const char *name)
+{
+	double x = bar_x(window->addr);
+	double width = bar_x(window->addr + window->args.length) - x;
+
+	set_color(cr, color, 1);
+	cairo_rectangle(cr, x, BAR_Y - 20, fmax(width, 2), BAR_HEIGHT + 20);
+	cairo_fill(cr);
+	cairo_move_to(cr, x, BAR_Y - 20);
+	cairo_line_to(cr, x + 14, BAR_Y - 14);
+	cairo_line_to(cr, x, BAR_Y - 8);
+	cairo_fill(cr);
+
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_BOLD, 15);
+	text(cr, x + 20, BAR_Y - 9, LEFT, "%s: 0x%08llx", name, (unsigned long long)window->addr);
+}
+
+static void draw_address_space(cairo_t *cr, const struct demo *demo)
+{
+	double from = bar_x(demo->fragments);
+	double to = bar_x(demo->fragments + FRAGMENTS * 2 * PLACED_PAGE);
+	char count[32];
+
+	cairo_rectangle(cr, BAR_X, BAR_Y, BAR_WIDTH, BAR_HEIGHT);
+	cairo_set_source_rgba(cr, 0, 0, 0, 0.35);
+	cairo_fill_preserve(cr);
+	cairo_set_line_width(cr, 1);
+	set_color(cr, dim, 0.8);
+	cairo_stroke(cr);
+
+	set_color(cr, dim, 0.45);
+	for (double x = ceil(from) + 0.5; x < to; x += 2) {
+		cairo_move_to(cr, x, BAR_Y);
+		cairo_line_to(cr, x, BAR_Y + BAR_HEIGHT);
+	}
+	cairo_stroke(cr);
+
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_NORMAL, 14);
+	set_color(cr, dim, 1);
+	text(cr, from, BAR_Y + 78, LEFT, "%s mappings in the way", grouped(FRAGMENTS, count));
+	text(cr, BAR_X, BAR_Y + 56, LEFT, "0");
+	text(cr, bar_x(1ull << 30), BAR_Y + 56, CENTER, "1 GiB");
+	text(cr, bar_x(2ull << 30), BAR_Y + 56, CENTER, "2 GiB");
+	text(cr, bar_x(3ull << 30), BAR_Y + 56, CENTER, "3 GiB");
+	text(cr, BAR_X + BAR_WIDTH, BAR_Y + 56, RIGHT, "4 GiB");
+
+	draw_flag(cr, &demo->whole, first, "first");
+	draw_flag(cr, &demo->middle, second, "second");
+}
+
+static void draw_picture(cairo_t *cr, const struct demo *demo)
+{
+	double scale = demo->mode.vdisplay / LAYOUT_HEIGHT;
+
+	cairo_scale(cr, demo->mode.hdisplay / LAYOUT_WIDTH, scale);
+	draw_background(cr);
+	draw_gem(cr, 975, 395);
+	draw_title(cr, demo);
+	draw_panel(cr, demo, &demo->whole, first, 175);
+	draw_panel(cr, demo, &demo->middle, second, 425);
+	draw_seam(cr, demo, demo->seam / scale);
+	draw_address_space(cr, demo);
+}
+
+/* Draw the rows from this one on to where they are in memory. */
+static void draw_rows(const struct demo *demo, void *memory, uint32_t row, uint32_t rows)
+{
+	cairo_surface_t *surface;
+	cairo_status_t status;
+	cairo_t *cr;
+
+	surface = cairo_image_surface_create_for_data(memory, CAIRO_FORMAT_RGB24,
+						      demo->mode.hdisplay, rows, demo->fb.pitch);
+	cr = cairo_create(surface);
+	cairo_translate(cr, 0, -(double)row);
+	draw_picture(cr, demo);
+	status = cairo_status(cr);
+	cairo_destroy(cr);
+	cairo_surface_finish(surface);
+	cairo_surface_destroy(surface);
+	if (status)
+		die("cannot draw: %s", cairo_status_to_string(status));
+}
+
+static void draw_halves(const struct demo *demo, void *upper, void *lower)
+{
+	draw_rows(demo, upper, 0, demo->seam);
+	draw_rows(demo, lower, demo->seam, demo->fb.height - demo->seam);
+}
+
+/*
+ * Does a plain mapping of the object show, in both halves, what the same
+ * drawing leaves in ordinary memory?
+ */
+static void check_picture(const struct demo *demo)
+{
+	uint64_t offset = demo->middle.args.offset;
+	uint8_t *expected = calloc(1, demo->fb.size);
+	uint8_t *plain = mmap(NULL, demo->fb.size, PROT_READ, MAP_SHARED, demo->fd,
+			      demo->fake_offset);
+
+	if (!expected || plain == MAP_FAILED)
+		die("cannot map the framebuffer to check it: %s", strerror(errno));
+	draw_halves(demo, expected, expected + offset);
+
+	for (uint32_t y = 0; y < demo->mode.vdisplay; y++) {
+		const uint32_t *want = (const void *)(expected + (size_t)y * demo->fb.pitch);
+		const uint32_t *have = (const void *)(plain + (size_t)y * demo->fb.pitch);
+
+		for (uint32_t x = 0; x < demo->mode.hdisplay; x++)
+			if ((want[x] ^ have[x]) & 0xffffff)
+				die("pixel %u,%u, in the half drawn through %s, is %06x and not %06x", x, y,
+				    y < demo->seam ? demo->whole.name : demo->middle.name,
+				    have[x] & 0xffffff, want[x] & 0xffffff);
+	}
+
+	munmap(plain, demo->fb.size);
+	free(expected);
+}
+
+/* What came of it, in words */
+
+static void print_window(const struct window *window)
+{
+	const struct drm_gem_mmap_placed *args = &window->args;
+	bool exact = args->flags & DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE;
+	char range[64];
+
+	if (exact)
+		snprintf(range, sizeof(range), "at 0x%llx", (unsigned long long)args->addr);
+	else
+		snprintf(range, sizeof(range), "0x%llx-0x%llx",
+			 (unsigned long long)args->range_start,
+			 (unsigned long long)args->range_end);
+
+	printf("  %-16s %#-9llx %#-9llx %-27s 0x%08llx\n", range,
+	       (unsigned long long)args->offset, (unsigned long long)args->length,
+	       exact ? "READ|WRITE|FIXED_NOREPLACE" : "READ|WRITE",
+	       (unsigned long long)window->addr);
+}
+
+static void print_cost(const struct cost *cost)
+{
+	char value[32];
+
+	printf("  %-32s %15s %s\n", cost->name, grouped(cost->median, value), unit());
+}
+
+static void print_report(const struct demo *demo)
+{
+	char mappings[32];
+
+	printf("%s, %ux%u framebuffer, %s mappings in the process\n", PROGRAM,
+	       demo->mode.hdisplay, demo->mode.vdisplay, grouped(demo->mappings, mappings));
+	printf("  %-16s %-9s %-9s %-27s %s\n", "asked: range", "offset", "length", "flags",
+	       "given: address");
+	print_window(&demo->whole);
+	print_window(&demo->middle);
+	printf("to find room for it below 4 GiB, map and unmap it (median)\n");
+	print_cost(&demo->placed);
+	print_cost(&demo->parsed);
+	printf("  %llu times as much\n",
+	       (unsigned long long)(demo->parsed.median / (demo->placed.median ?: 1)));
+}
+
+/* The screen goes blank when the last process with the device open ends. */
+static void stay(struct demo *demo)
+{
+	/* Not to be copied by the fork. */
+	munmap(placed_ptr(demo->fragments), FRAGMENTS * 2 * PLACED_PAGE);
+	/* The guest's first process takes the terminal away with it. */
+	signal(SIGHUP, SIG_IGN);
+	if (fflush(stdout) || daemon(1, 0))
+		die("cannot stay: %s", strerror(errno));
+	for (;;)
+		pause();
+}
+
+int main(void)
+{
+	struct demo demo = {};
+
+	demo.fd = placed_open("virtio_gpu");
+	if (demo.fd < 0)
+		die("no virtio_gpu device: run it with scripts/run");
+	/* As the first to open the device, unless someone else was. */
+	if (!drmIsMaster(demo.fd))
+		die("another program has the screen");
+
+	pick_screen(&demo);
+	create_framebuffer(&demo);
+	fragment(&demo);
+	map_windows(&demo);
+	measure(&demo);
+
+	demo.mappings = count_mappings();
+	draw_halves(&demo, placed_ptr(demo.whole.addr), placed_ptr(demo.middle.addr));
+	check_picture(&demo);
+	show(&demo);
+
+	print_report(&demo);
+	stay(&demo);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DRM devices, dumb objects and placed maps for the tests, the demo and the
+ * bench. Needs nothing but the kernel's headers and libdrm's.
+ */
+#ifndef PLACED_DEVICE_H
+#define PLACED_DEVICE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <drm.h>
+#include <drm_mode.h>
+
+#include "drm_placed.h"
+
+#define PLACED_PAGE 4096ull
+#define PLACED_2M (2ull << 20)
+#define PLACED_4G (4ull << 30)
+
+#define PLACED_RW (DRM_GEM_MMAP_PLACED_READ | DRM_GEM_MMAP_PLACED_WRITE)
+
+/* As libdrm's drmIoctl(): again after signals. Returns 0 or the negative errno. */
+static inline int placed_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	do {
+		ret = ioctl(fd, request, arg);
+	} while (ret == -1 && (errno == EINTR || errno == EAGAIN));
+
+	return ret ? -errno : 0;
+}
+
+/* Open the card of a driver by its name; mode is O_RDWR or O_RDONLY. -1: none. */
+static inline int placed_open_mode(const char *driver, int mode)
+{
+	for (int i = 0; i < 16; i++) {
+		struct drm_version version = {};
+		char path[32], name[32] = "";
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, mode | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+
+		version.name = name;
+		version.name_len = sizeof(name) - 1;
+		if (!placed_ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver))
+			return fd;
+
+		close(fd);
+	}
+
+	return -1;
+}
+
+static inline int placed_open(const char *driver)
+{
+	return placed_open_mode(driver, O_RDWR);
+}
+
+/* A dumb object of at least this many bytes. Returns 0 or the negative errno. */
+static inline int placed_create(int fd, uint64_t size, uint32_t *handle)
+{
+	struct drm_mode_create_dumb create = {
+		.bpp = 32,
+		.width = 1024,
+		.height = (size + PLACED_PAGE - 1) / PLACED_PAGE,
+	};
+	int ret = placed_ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create);
+
+	if (!ret)
+		*handle = create.handle;
+	return ret;
+}
+
+static inline int placed_close_handle(int fd, uint32_t handle)
+{
+	struct drm_gem_close args = { .handle = handle };
+
+	return placed_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &args);
+}
+
+/* The fake offset of an object, for plain mmap(2). */
+static inline int placed_fake_offset(int fd, uint32_t handle, uint64_t *offset)
+{
+	struct drm_mode_map_dumb map = { .handle = handle };
+	int ret = placed_ioctl(fd, DRM_IOCTL_MODE_MAP_DUMB, &map);
+
+	if (!ret)
+		*offset = map.offset;
+	return ret;
+}
+
+/* EAGAIN is one of this ioctl's answers, so no drmIoctl(). */
+static inline int placed_map(int fd, struct drm_gem_mmap_placed *args)
+{
+	int ret;
+
+	do {
+		ret = ioctl(fd, DRM_IOCTL_GEM_MMAP_PLACED, args);
+	} while (ret == -1 && errno == EINTR);
+
+	return ret ? -errno : 0;
+}
+
+static inline void *placed_ptr(uint64_t addr)
+{
+	return (void *)(uintptr_t)addr;
+}
+
+static inline uint64_t placed_addr(const void *ptr)
+{
+	return (uintptr_t)ptr;
+}
+
+/* Walk /proc/self/maps. Returns false at its end. */
+static inline bool placed_next_map(FILE *maps, uint64_t *start, uint64_t *end, char *rest, int size)
+{
+	char line[512];
+	unsigned long long s, e;
+	int at = 0;
+
+	if (!fgets(line, sizeof(line), maps) || sscanf(line, "%llx-%llx %n", &s, &e, &at) < 2)
+		return false;
+
+	*start = s;
+	*end = e;
+	if (rest)
+		snprintf(rest, size, "%s", line + at);
+	return true;
+}
+
+/* Is nothing mapped in [start, end)? */
+static inline bool placed_is_free(uint64_t start, uint64_t end)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	uint64_t s, e;
+	bool is_free = true;
+
+	while (maps && placed_next_map(maps, &s, &e, NULL, 0))
+		if (s < end && start < e)
+			is_free = false;
+
+	if (maps)
+		fclose(maps);
+	return maps && is_free;
+}
+
+/*
+ * Fill [start, start + count * 2 * length) with count mappings, one free gap
+ * of the same length behind each. Returns how many there are.
+ */
+static inline int placed_fragment(uint64_t start, uint64_t length, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		void *at = placed_ptr(start + i * 2 * length);
+
+		if (mmap(at, length, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			 -1, 0) != at)
+			break;
+	}
+
+	return i;
+}
+
+#endif

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * TEST: placed faults
+ * Category: Core
+ * Mega feature: Memory Management
+ * Sub-category: GEM
+ * Functionality: DRM_IOCTL_GEM_MMAP_PLACED
+ * Description: Every allocation on the way of a placed map fails once: errno, and nothing left.
+ */
+
+#include "placed_helpers.h"
+
+IGT_TEST_DESCRIPTION("Fails the allocations of a placed map one after the other.");
+
+#define SIZE (16 * PLACED_PAGE)
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	igt_require_f(fd >= 0, "no %s: this kernel injects no faults\n", path);
+	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Fail allocations that may sleep, too: those of a system call are such. */
+static void arm(void)
+{
+	write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N");
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+}
+
+/* Let the n-th allocation of the map fail. Returns whether there were as many. */
+static bool map_failing(int fd, struct drm_gem_mmap_placed *args, int n, int *ret)
+{
+	char text[16] = "";
+	int file = open("/proc/thread-self/fail-nth", O_RDWR);
+
+	igt_require_f(file >= 0, "no fail-nth: this kernel injects no faults\n");
+	snprintf(text, sizeof(text), "%d", n);
+	igt_assert_eq(pwrite(file, text, strlen(text), 0), strlen(text));
+	*ret = placed_map(fd, args);
+	memset(text, 0, sizeof(text));
+	igt_assert(pread(file, text, sizeof(text) - 1, 0) > 0);
+	igt_assert_eq(pwrite(file, "0", 1, 0), 1);
+	close(file);
+
+	return atoi(text) == 0;
+}
+
+/* Each map with a new object, whose pages are not there yet. */
+static void fail_all(int fd, struct drm_gem_mmap_placed template, const char *what)
+{
+	uint64_t region = placed_free_region(4 * SIZE);
+	int injected = 0, failed = 0, n, ret;
+
+	arm();
+	for (n = 1;; n++) {
+		struct drm_gem_mmap_placed args = template, before;
+		struct placed_counts counts;
+		bool was_injected;
+
+		args.handle = placed_object(fd, SIZE);
+		if (template.flags & DRM_GEM_MMAP_PLACED_FIXED)
+			placed_reserve(region, region + 4 * SIZE);
+		if (template.flags & (DRM_GEM_MMAP_PLACED_FIXED |
+				      DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE))
+			args.addr = region + SIZE;
+		before = args;
+		counts = placed_count(fd);
+
+		was_injected = map_failing(fd, &args, n, &ret);
+		if (ret) {
+			igt_assert_f(ret == -ENOMEM, "%s, fault %d: %s\n", what, n, strerror(-ret));
+			igt_assert(!memcmp(&args, &before, sizeof(args)));
+			placed_assert_same_counts(fd, counts);
+			failed++;
+		} else {
+			*(volatile uint32_t *)placed_ptr(args.addr) = n;
+			placed_unmap(placed_ptr(args.addr), SIZE);
+			placed_assert_same_counts(fd, counts);
+		}
+		injected += was_injected;
+
+		/* And then it works. */
+		args = before;
+		placed_unmap(placed_must_map(fd, args), SIZE);
+		if (template.flags & DRM_GEM_MMAP_PLACED_FIXED)
+			placed_unmap(placed_ptr(region), 4 * SIZE);
+		igt_assert_eq(placed_close_handle(fd, args.handle), 0);
+
+		if (!was_injected)
+			break;
+	}
+
+	igt_info("%s: %d faults injected, %d made the map fail\n", what, injected, failed);
+	igt_assert(failed > 0);
+	igt_assert_eq(ret, 0);
+}
+
+static struct drm_gem_mmap_placed template(uint32_t flags)
+{
+	return (struct drm_gem_mmap_placed) { .flags = PLACED_RW | flags, .length = SIZE };
+}
+
+/**
+ * SUBTEST: search
+ * Description: Faults in a map below 4 GiB.
+ */
+static void search(int fd, const char *driver)
+{
+	struct drm_gem_mmap_placed args = template(0);
+
+	args.range_end = PLACED_4G;
+	fail_all(fd, args, "search");
+}
+
+/**
+ * SUBTEST: anywhere
+ * Description: Faults in a map without a wish.
+ */
+static void anywhere(int fd, const char *driver)
+{
+	fail_all(fd, template(0), "anywhere");
+}
+
+/**
+ * SUBTEST: fixed
+ * Description: Faults in a map over a reservation.
+ */
+static void fixed(int fd, const char *driver)
+{
+	fail_all(fd, template(DRM_GEM_MMAP_PLACED_FIXED), "FIXED");
+}
+
+/**
+ * SUBTEST: noreplace
+ * Description: Faults in a map at an exact, free address.
+ */
+static void noreplace(int fd, const char *driver)
+{
+	fail_all(fd, template(DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE), "FIXED_NOREPLACE");
+}
+
+/**
+ * SUBTEST: kmemleak
+ * Description: After all that, the kernel finds no memory that nobody has.
+ */
+static void kmemleak(void)
+{
+	static const char path[] = "/sys/kernel/debug/kmemleak";
+	char line[256] = "";
+	FILE *f;
+
+	/* What is in a register or on its way at the first scan is not at the second. */
+	write_file(path, "scan");
+	write_file(path, "scan");
+	f = fopen(path, "r");
+	igt_assert(f);
+	while (fgets(line, sizeof(line), f))
+		igt_info("%s", line);
+	fclose(f);
+	igt_assert_f(!line[0], "kmemleak has a report\n");
+}
+
+igt_main
+{
+	static const struct {
+		const char *name, *what;
+		void (*test)(int fd, const char *driver);
+	} tests[] = {
+		{ "search", "Faults in a map by range", search },
+		{ "anywhere", "Faults in a map without a wish", anywhere },
+		{ "fixed", "Faults in a map that replaces", fixed },
+		{ "noreplace", "Faults in a map at an exact address", noreplace },
+	};
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		igt_describe(tests[i].what);
+		igt_subtest_with_dynamic(tests[i].name)
+			placed_for_each_driver(tests[i].test);
+	}
+
+	igt_describe("No leaks");
+	igt_subtest("kmemleak")
+		kmemleak();
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all placed tests share on top of IGT: the drivers they run on, checks
+ * that a failed call left nothing behind, and a region of free addresses.
+ */
+#ifndef PLACED_HELPERS_H
+#define PLACED_HELPERS_H
+
+#include "igt.h"
+#include "placed_device.h"
+
+/*
+ * virtio_gpu where there is one; vgem; and a driver that has not opted in to
+ * anything and has no hook in its file operations.
+ */
+static const char * const placed_drivers[] = { "virtio_gpu", "vgem", "placed_plain" };
+
+#define PLACED_DRIVERS (int)(sizeof(placed_drivers) / sizeof(placed_drivers[0]))
+
+/* May mappings start in the middle of an object? */
+static inline bool placed_driver_has_subrange(const char *driver)
+{
+	return strcmp(driver, "placed_plain");
+}
+
+/* One dynamic subtest for each driver that is there: test(fd, driver). */
+#define placed_for_each_driver(test) do { \
+	for (int i_ = 0; i_ < PLACED_DRIVERS; i_++) { \
+		int fd_ = placed_open(placed_drivers[i_]); \
+		igt_dynamic(placed_drivers[i_]) { \
+			igt_require_f(fd_ >= 0, "no device of %s\n", placed_drivers[i_]); \
+			test(fd_, placed_drivers[i_]); \
+		} \
+		if (fd_ >= 0) \
+			close(fd_); \
+	} \
+} while (0)
+
+static inline uint32_t placed_object(int fd, uint64_t size)
+{
+	uint32_t handle = 0;
+
+	igt_assert_eq(placed_create(fd, size, &handle), 0);
+	return handle;
+}
+
+/* A map that has to work. */
+static inline void *placed_must_map(int fd, struct drm_gem_mmap_placed args)
+{
+	igt_assert_eq(placed_map(fd, &args), 0);
+	return placed_ptr(args.addr);
+}
+
+/* The whole object, anywhere, by plain mmap(2). */
+static inline void *placed_plain_map(int fd, uint32_t handle, uint64_t size)
+{
+	uint64_t offset = 0;
+	void *ptr;
+
+	igt_assert_eq(placed_fake_offset(fd, handle, &offset), 0);
+	ptr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	igt_assert(ptr != MAP_FAILED);
+	return ptr;
+}
+
+/*
+ * What the kernel counts, to be compared before and after. Objects without a
+ * handle are counted apart: a device may still be busy giving them up.
+ */
+struct placed_counts {
+	int objects, references, handles, maps, without_handle;
+};
+
+static inline struct placed_counts placed_count(int fd)
+{
+	struct placed_counts counts = {};
+	struct drm_version version = {};
+	char path[64], line[128], name[32] = "";
+	uint64_t start, end;
+	FILE *f;
+
+	version.name = name;
+	version.name_len = sizeof(name) - 1;
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VERSION, &version), 0);
+
+	for (int i = 0; i < 16; i++) {
+		unsigned int references, handles;
+
+		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/name", i);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		line[0] = 0;
+		igt_assert(fgets(line, sizeof(line), f));
+		fclose(f);
+		if (strncmp(line, name, strlen(name)) || line[strlen(name)] != ' ')
+			continue;
+
+		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/gem_mappable", i);
+		f = fopen(path, "r");
+		igt_assert_f(f, "no %s\n", path);
+		igt_assert(fgets(line, sizeof(line), f));
+		while (fgets(line, sizeof(line), f)) {
+			igt_assert_eq(sscanf(line, "%*x %*x %u %u", &references, &handles), 2);
+			if (!handles) {
+				counts.without_handle++;
+				continue;
+			}
+			counts.objects++;
+			counts.references += references;
+			counts.handles += handles;
+		}
+		fclose(f);
+		break;
+	}
+
+	f = fopen("/proc/self/maps", "r");
+	igt_assert(f);
+	while (placed_next_map(f, &start, &end, line, sizeof(line)))
+		if (strstr(line, "/dev/dri/"))
+			counts.maps++;
+	fclose(f);
+
+	return counts;
+}
+
+#define placed_assert_same_counts(fd, before) do { \
+	struct placed_counts now_ = placed_count(fd), was_ = (before); \
+	igt_assert_eq(now_.objects, was_.objects); \
+	igt_assert_eq(now_.references, was_.references); \
+	igt_assert_eq(now_.handles, was_.handles); \
+	igt_assert_eq(now_.maps, was_.maps); \
+} while (0)
+
+/* A map that has to fail, leave the struct as it was, and leave nothing behind. */
+static inline void placed_must_fail(int fd, struct drm_gem_mmap_placed args, int error)
+{
+	struct drm_gem_mmap_placed before = args;
+	struct placed_counts counts = placed_count(fd);
+	int ret = placed_map(fd, &args);
+
+	igt_assert_f(ret == -error, "expected %s (%d), got %s (%d)\n", strerror(error), error,
+		     ret ? strerror(-ret) : "success", -ret);
+	igt_assert(!memcmp(&args, &before, sizeof(args)));
+	placed_assert_same_counts(fd, counts);
+}
+
+/* A free region below 4 GiB that nothing else maps into: reserved and given back. */
+static inline uint64_t placed_free_region(uint64_t size)
+{
+	uint64_t at;
+
+	for (at = 0x10000000; at + size <= 0xf0000000; at += 0x1000000)
+		if (placed_is_free(at, at + size))
+			return at;
+
+	igt_assert_f(0, "no %#llx free bytes below 4 GiB\n", (unsigned long long)size);
+	return 0;
+}
+
+/* Take [start, end) with PROT_NONE. */
+static inline void placed_reserve(uint64_t start, uint64_t end)
+{
+	void *at = placed_ptr(start);
+
+	igt_assert(mmap(at, end - start, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+			-1, 0) == at);
+}
+
+static inline void placed_unmap(const void *ptr, uint64_t size)
+{
+	igt_assert_eq(munmap((void *)ptr, size), 0);
+}
+
+/* Does the process have more than 47 bits to map into? */
+static inline bool placed_has_57_bits(void)
+{
+	void *hint = placed_ptr(1ull << 48);
+	void *ptr = sizeof(void *) < 8 ? MAP_FAILED :
+		    mmap(hint, PLACED_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool has = ptr != MAP_FAILED && placed_addr(ptr) >= 1ull << 47;
+
+	if (ptr != MAP_FAILED)
+		placed_unmap(ptr, PLACED_PAGE);
+	return has;
+}
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * TEST: placed vram
+ * Category: Core
+ * Mega feature: Memory Management
+ * Sub-category: GEM
+ * Functionality: DRM_IOCTL_GEM_MMAP_PLACED
+ * Description: Mappings of virtio-gpu objects that live in host memory.
+ */
+
+#include <drm/virtgpu_drm.h>
+
+#include "placed_helpers.h"
+
+IGT_TEST_DESCRIPTION("Maps parts of host visible virtio-gpu objects.");
+
+#define PAGES 16
+#define SIZE (PAGES * PLACED_PAGE)
+
+/* Words of virgl's command that makes the buffer behind a blob. */
+enum {
+	VIRGL_PIPE_RESOURCE_CREATE = 48,
+	VIRGL_PIPE_RESOURCE_CREATE_SIZE = 11,
+	VIRGL_FORMAT_R8_UNORM = 64,
+	VIRGL_BIND_VERTEX_BUFFER = 1 << 4,
+	VIRGL_RESOURCE_MAP_PERSISTENT = 1 << 1,
+	VIRGL_RESOURCE_MAP_COHERENT = 1 << 2,
+};
+
+/* A mappable object in the host's memory, through virgl. */
+static int create_vram(int fd, uint32_t *handle)
+{
+	uint32_t command[] = {
+		VIRGL_PIPE_RESOURCE_CREATE | VIRGL_PIPE_RESOURCE_CREATE_SIZE << 16,
+		VIRGL_FORMAT_R8_UNORM, VIRGL_BIND_VERTEX_BUFFER, 0 /* a buffer */,
+		SIZE, 1, 1, 1, 0, 0,
+		VIRGL_RESOURCE_MAP_PERSISTENT | VIRGL_RESOURCE_MAP_COHERENT,
+		1 /* blob id */,
+	};
+	struct drm_virtgpu_resource_create_blob create = {
+		.blob_mem = VIRTGPU_BLOB_MEM_HOST3D,
+		.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+		.size = SIZE,
+		.cmd_size = sizeof(command),
+		.cmd = placed_addr(command),
+		.blob_id = 1,
+	};
+	int ret = placed_ioctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &create);
+
+	*handle = create.bo_handle;
+	return ret;
+}
+
+static uint64_t param(int fd, uint64_t which)
+{
+	int value = 0;
+	struct drm_virtgpu_getparam get = { .param = which, .value = placed_addr(&value) };
+
+	return placed_ioctl(fd, DRM_IOCTL_VIRTGPU_GETPARAM, &get) ? 0 : value;
+}
+
+/* Every page of the object gets its number, through a mapping of the whole. */
+static uint32_t *number_pages(int fd, uint32_t handle)
+{
+	struct drm_virtgpu_map map = { .handle = handle };
+	uint32_t *whole;
+
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VIRTGPU_MAP, &map), 0);
+	whole = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, map.offset);
+	igt_assert(whole != MAP_FAILED);
+	for (uint32_t i = 0; i < PAGES; i++)
+		whole[i * 1024] = 9000 + i;
+	return whole;
+}
+
+static void check_pages(const uint32_t *ptr, int first, int count)
+{
+	for (int i = 0; i < count; i++)
+		igt_assert_eq_u32(ptr[i * 1024], 9000 + first + i);
+}
+
+/**
+ * SUBTEST: middle
+ * Description: A mapping from the middle shows the object's pages from there.
+ */
+static void middle(int fd, uint32_t handle)
+{
+	struct drm_gem_mmap_placed args = {
+		.handle = handle, .flags = PLACED_RW, .length = 3 * PLACED_PAGE,
+		.range_end = PLACED_4G,
+	};
+	uint32_t *whole = number_pages(fd, handle);
+
+	for (int first = 0; first <= PAGES - 3; first++) {
+		uint32_t *part;
+
+		args.offset = first * PLACED_PAGE;
+		part = placed_must_map(fd, args);
+		check_pages(part, first, 3);
+		part[1] = 300 + first;
+		igt_assert_eq_u32(whole[first * 1024 + 1], 300 + first);
+		placed_unmap(part, args.length);
+	}
+
+	args.offset = SIZE - PLACED_PAGE;
+	args.length = 2 * PLACED_PAGE;
+	placed_must_fail(fd, args, EINVAL);
+	placed_unmap(whole, SIZE);
+}
+
+/**
+ * SUBTEST: split
+ * Description: A split mapping, and one moved in parts, still shows its own pages.
+ */
+static void split(int fd, uint32_t handle)
+{
+	uint64_t region = placed_free_region(2 * SIZE);
+	uint32_t *whole = number_pages(fd, handle), *moved;
+
+	igt_assert_eq(mprotect(whole, 5 * PLACED_PAGE, PROT_READ), 0);
+	check_pages(whole, 0, PAGES);
+	moved = mremap(whole + 8 * 1024, 4 * PLACED_PAGE, 4 * PLACED_PAGE,
+		       MREMAP_MAYMOVE | MREMAP_FIXED, placed_ptr(region));
+	igt_assert_eq_u64(placed_addr(moved), region);
+	check_pages(moved, 8, 4);
+	check_pages(whole, 0, 8);
+	check_pages(whole + 12 * 1024, 12, 4);
+	placed_unmap(moved, 4 * PLACED_PAGE);
+	placed_unmap(whole, SIZE);
+}
+
+/**
+ * SUBTEST: fixed
+ * Description: A placed map over a reservation, and over a part of itself.
+ */
+static void fixed(int fd, uint32_t handle)
+{
+	uint64_t region = placed_free_region(SIZE);
+	struct drm_gem_mmap_placed args = {
+		.handle = handle, .flags = PLACED_RW | DRM_GEM_MMAP_PLACED_FIXED, .length = SIZE,
+		.addr = region,
+	};
+	uint32_t *ptr;
+
+	placed_unmap(number_pages(fd, handle), SIZE);
+	placed_reserve(region, region + SIZE);
+	ptr = placed_must_map(fd, args);
+	check_pages(ptr, 0, PAGES);
+
+	args.addr = region + 4 * PLACED_PAGE;
+	args.offset = 10 * PLACED_PAGE;
+	args.length = PLACED_PAGE;
+	placed_must_map(fd, args);
+	check_pages(ptr, 0, 4);
+	check_pages(ptr + 4 * 1024, 10, 1);
+	check_pages(ptr + 5 * 1024, 5, PAGES - 5);
+	placed_unmap(ptr, SIZE);
+}
+
+igt_main
+{
+	static const struct {
+		const char *name, *what;
+		void (*test)(int fd, uint32_t handle);
+	} tests[] = {
+		{ "middle", "Parts of an object in host memory", middle },
+		{ "split", "Split mappings", split },
+		{ "fixed", "Placed maps over reservations", fixed },
+	};
+	int fd = -1;
+	uint32_t handle = 0;
+
+	igt_fixture {
+		fd = placed_open("virtio_gpu");
+		igt_require_f(fd >= 0, "no virtio-gpu\n");
+		igt_require_f(param(fd, VIRTGPU_PARAM_3D_FEATURES) &&
+			      param(fd, VIRTGPU_PARAM_HOST_VISIBLE),
+			      "no host visible memory: run with --device virgl\n");
+		igt_assert_eq(create_vram(fd, &handle), 0);
+	}
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		igt_describe(tests[i].what);
+		igt_subtest(tests[i].name)
+			tests[i].test(fd, handle);
+	}
+}
