@@ -9,7 +9,7 @@
  * Description: Mappings of virtio-gpu objects that live in host memory.
  */
 
-#include <drm/virtgpu_drm.h>
+#include <virtgpu_drm.h>
 
 #include "placed_helpers.h"
 
@@ -33,7 +33,7 @@ static int create_vram(int fd, uint32_t *handle)
 {
 	uint32_t command[] = {
 		VIRGL_PIPE_RESOURCE_CREATE | VIRGL_PIPE_RESOURCE_CREATE_SIZE << 16,
-		VIRGL_FORMAT_R8_UNORM, VIRGL_BIND_VERTEX_BUFFER, 0 /* a buffer */,
+		0 /* a buffer */, VIRGL_FORMAT_R8_UNORM, VIRGL_BIND_VERTEX_BUFFER,
 		SIZE, 1, 1, 1, 0, 0,
 		VIRGL_RESOURCE_MAP_PERSISTENT | VIRGL_RESOURCE_MAP_COHERENT,
 		1 /* blob id */,

@@ -9,8 +9,8 @@ build=$top/build
 me=${0##*/}
 
 # Where the checkout and the cache are inside the sysroot and the guest.
-in_top=/mnt/checkout
-in_cache=/mnt/cache
+in_top=${in_top:-/mnt/checkout}
+in_cache=${in_cache:-/mnt/cache}
 
 # shellcheck disable=SC2034 # used by the scripts that source this
 suite=trixie
