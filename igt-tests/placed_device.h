@@ -102,16 +102,9 @@ static inline int placed_fake_offset(int fd, uint32_t handle, uint64_t *offset)
 	return ret;
 }
 
-/* EAGAIN is one of this ioctl's answers, so no drmIoctl(). */
 static inline int placed_map(int fd, struct drm_gem_mmap_placed *args)
 {
-	int ret;
-
-	do {
-		ret = ioctl(fd, DRM_IOCTL_GEM_MMAP_PLACED, args);
-	} while (ret == -1 && errno == EINTR);
-
-	return ret ? -errno : 0;
+	return placed_ioctl(fd, DRM_IOCTL_GEM_MMAP_PLACED, args);
 }
 
 static inline void *placed_ptr(uint64_t addr)

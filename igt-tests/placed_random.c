@@ -16,7 +16,9 @@ IGT_TEST_DESCRIPTION("Compares random maps and unmaps with a model of the addres
 #define PAGES 512
 #define OBJECTS 3
 #define OBJECT_PAGES 24
-#define OPERATIONS 100000
+
+/* PLACED_OPERATIONS in the environment is for kernels that check every step. */
+static int operations = 100000;
 
 /* What the model knows of a page of the region: 0 free, 1 reserved, or an object's page. */
 struct model {
@@ -194,7 +196,7 @@ static void model(int fd, const char *driver)
 			m.whole[object][page * 1024] = object_page(object, page);
 	}
 
-	for (int i = 0; i < OPERATIONS; i++) {
+	for (int i = 0; i < operations; i++) {
 		switch (dice(&m, 10)) {
 		case 0 ... 4:
 			random_search(&m, fd);
@@ -218,7 +220,7 @@ static void model(int fd, const char *driver)
 
 	for (int page = 0; page < PAGES; page++)
 		check_page(&m, page);
-	igt_assert(m.placed > OPERATIONS / 10 && m.refused > OPERATIONS / 100);
+	igt_assert(m.placed > operations / 10 && m.refused > operations / 100);
 	igt_info("%d placed, %d refused\n", m.placed, m.refused);
 
 	placed_unmap(placed_ptr(m.region), PAGES * PLACED_PAGE);
@@ -228,6 +230,14 @@ static void model(int fd, const char *driver)
 
 igt_main
 {
+	igt_fixture {
+		const char *asked = getenv("PLACED_OPERATIONS");
+
+		if (asked)
+			operations = atoi(asked);
+		igt_assert(operations >= 1000);
+	}
+
 	igt_describe("Random operations against a model");
 	igt_subtest_with_dynamic("model")
 		placed_for_each_driver(model);

@@ -32,6 +32,7 @@ bool __igt_fixture(void);
 void __igt_fixture_complete(void);
 bool __igt_fork(void);
 void igt_waitchildren(void);
+void igt_install_exit_handler(void (*handler)(int signal));
 void igt_success(void);
 void igt_exit(void) __attribute__((noreturn));
 void igt_describe_f(const char *format, ...) __attribute__((format(printf, 1, 2)));

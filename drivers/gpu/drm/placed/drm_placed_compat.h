@@ -5,15 +5,28 @@
 #ifndef _DRM_PLACED_COMPAT_H_
 #define _DRM_PLACED_COMPAT_H_
 
+#include <linux/compat.h>
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 
+#include <drm/drm_gem.h>
+
 /* Does mmap(2) search this address space downwards from mmap_base? */
 static inline bool drm_placed_mm_is_topdown(struct mm_struct *mm)
 {
 	return test_bit(MMF_TOPDOWN, &mm->flags);
+}
+
+/* Where mmap(2) starts to search, for a system call of this task's kind. */
+static inline unsigned long drm_placed_mmap_base(struct mm_struct *mm)
+{
+#ifdef CONFIG_HAVE_ARCH_COMPAT_MMAP_BASES
+	if (in_compat_syscall())
+		return mm->mmap_compat_base;
+#endif
+	return mm->mmap_base;
 }
 
 /*

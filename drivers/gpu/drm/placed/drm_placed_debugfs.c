@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-#include <linux/rbtree.h>
 #include <linux/seq_file.h>
 
 #include <drm/drm_debugfs.h>
@@ -50,7 +49,7 @@ int drm_placed_debugfs_show(struct seq_file *m, void *data)
 
 		seq_printf(m, "%#16llx %#16zx %10u %7u\n",
 			   drm_vma_node_offset_addr(&obj->vma_node), obj->size,
-			   kref_read(&obj->refcount), obj->handle_count);
+			   kref_read(&obj->refcount), READ_ONCE(obj->handle_count));
 	}
 	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
 

@@ -33,8 +33,9 @@ struct drm_placed_range {
 	unsigned long align;
 
 	/**
-	 * @prefer_align: zero, or a power of two above @align. Addresses that
-	 * are @prefer_offset modulo @prefer_align come first, but for a @hint.
+	 * @prefer_align: zero, or a power of two above @align. On either side of
+	 * @near, addresses that are @prefer_offset modulo @prefer_align come
+	 * before others.
 	 */
 	unsigned long prefer_align;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched/signal.h>
@@ -50,14 +49,15 @@
  *
  * No lock of the library is held around vm_mmap().
  *
- * Placement needs nothing from a driver as long as the mapping starts at the
- * start of the object. Mappings from the middle rely on the driver to find its
- * pages by &vm_area_struct.vm_pgoff less the fake offset, rather than by the
- * distance from the start of the VMA; drivers that do say so with
- * %DRIVER_GEM_SUBRANGE.
- *
- * A driver that forbids mapping some of its objects must do so in
- * &drm_gem_object_funcs.mmap, rather than by withholding the fake offset.
+ * Placement needs nothing from a driver: an object that has got a fake offset,
+ * by the driver's own ioctl for that, can be mapped from its start. Two more
+ * things need the driver's word, %DRIVER_GEM_PLACED. Mappings from the middle
+ * rely on it to find its pages by &vm_area_struct.vm_pgoff less the fake offset
+ * rather than by the distance from the start of the VMA. And to save the caller
+ * the driver's ioctl, objects are given a fake offset here, so that it must be
+ * &drm_gem_object_funcs.mmap that refuses those that may not be mapped; there
+ * are drivers that rely on withholding the fake offset, of imported objects for
+ * example.
  */
 
 #define DRM_PLACED_PROT \
@@ -137,7 +137,7 @@ static struct drm_placed_request *current_request(struct drm_file *file_priv)
 	return found;
 }
 
-/* Search the current task's address space for @req. */
+/* Search the current task's address space. */
 static unsigned long search_mm(struct drm_placed_request *req)
 {
 	struct mm_struct *mm = current->mm;
@@ -173,11 +173,16 @@ unsigned long drm_gem_get_unmapped_area(struct file *filp, unsigned long addr,
 {
 	struct drm_placed_request *req = current_request(filp->private_data);
 
-	if (!req)
+	if (!req || WARN_ON_ONCE(len != req->range.length))
 		return drm_placed_default_area(filp, addr, len, pgoff, flags);
 
 	mmap_assert_write_locked(current->mm);
-	return search_mm(req);
+	addr = search_mm(req);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+
+	/* Some architectures have more to do for an address than to find it. */
+	return mm_get_unmapped_area(current->mm, filp, addr, len, pgoff, flags | MAP_FIXED);
 }
 EXPORT_SYMBOL(drm_gem_get_unmapped_area);
 
@@ -262,7 +267,8 @@ static int check_args(const struct drm_gem_mmap_placed *args)
 			  args->range_start | args->range_end))
 		return -EINVAL;
 
-	if (args->align && (args->align < PAGE_SIZE || !is_power_of_2(args->align)))
+	/* Not is_power_of_2(), which takes a long. */
+	if (args->align && (args->align < PAGE_SIZE || args->align & (args->align - 1)))
 		return -EINVAL;
 
 	if ((args->range_start || args->range_end) && args->range_start >= args->range_end)
@@ -294,6 +300,22 @@ static unsigned long default_high(void)
 #endif
 }
 
+/*
+ * Where a search from the top starts: mmap_base if that is in the range, which
+ * leaves the stack the room to grow that mmap(2) leaves it.
+ */
+static unsigned long topmost(const struct drm_placed_range *range)
+{
+	unsigned long base = drm_placed_mmap_base(current->mm);
+
+	/* The line itself is a page further than what tasks get on x86. */
+	if (range->high > ALIGN(default_high(), PMD_SIZE) || base >= range->high || base < range->length ||
+	    base - range->length < range->low)
+		return range->high;
+
+	return base - range->length;
+}
+
 /* Translate the arguments to a search in this task's address space. */
 static int fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_range *range)
 {
@@ -313,20 +335,20 @@ static int fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_
 	range->length = args->length;
 	range->hint = args->addr;
 	range->topdown = args->flags & DRM_GEM_MMAP_PLACED_TOPDOWN;
-	range->near = range->topdown ? high : range->low;
 	range->align = PAGE_SIZE;
 	range->prefer_align = 0;
 
-	if (args->addr) {
+	/* No wish at all: as mmap(2) does it, randomised. */
+	if (!args->addr && !args->range_end && drm_placed_mm_is_topdown(mm))
+		range->topdown = true;
+
+	if (args->addr)
 		/* The nearest address to one out of reach is the last in reach. */
 		range->near = min_t(u64, args->addr, high);
-	} else if (!args->range_end && drm_placed_mm_is_topdown(mm)) {
-		/* No wish at all: as mmap(2) does it, randomised. */
-		range->near = mm->mmap_base > args->length ? mm->mmap_base - args->length : 0;
-		range->topdown = true;
-	} else if (!args->range_end && !range->topdown) {
-		range->near = mm->mmap_base;
-	}
+	else if (range->topdown)
+		range->near = topmost(range);
+	else
+		range->near = args->range_end ? range->low : drm_placed_mmap_base(mm);
 
 	if (args->align > high)
 		return -ENOSPC;
@@ -373,13 +395,24 @@ static int check_object(struct drm_file *file_priv, struct drm_gem_object *obj,
 	if (!obj->funcs->mmap && !obj->funcs->vm_ops)
 		return -EOPNOTSUPP;
 
-	if (args->offset && !drm_core_check_feature(obj->dev, DRIVER_GEM_SUBRANGE))
-		return -EOPNOTSUPP;
-
 	if (!drm_vma_node_is_allowed(&obj->vma_node, file_priv))
 		return -EACCES;
 
-	return drm_gem_create_mmap_offset(obj);
+	if (drm_core_check_feature(obj->dev, DRIVER_GEM_PLACED)) {
+		/* Out of fake offsets is not out of addresses. */
+		return drm_gem_create_mmap_offset(obj) ? -ENOMEM : 0;
+	}
+
+	/*
+	 * Other drivers may not tell the middle of an object from its start,
+	 * and some forbid mapping one by never giving it a fake offset. As
+	 * drm_gem_dumb_map_offset() does, keep off imported objects.
+	 */
+	if (args->offset || drm_gem_is_imported(obj) ||
+	    !drm_mm_node_allocated(&obj->vma_node.vm_node))
+		return -EOPNOTSUPP;
+
+	return 0;
 }
 
 static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_object *obj,
@@ -387,14 +420,18 @@ static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_objec
 {
 	unsigned long flag = args->flags & DRM_GEM_MMAP_PLACED_FIXED ?
 			     MAP_FIXED : MAP_FIXED_NOREPLACE;
-	unsigned long offset;
+	u64 offset;
 	int ret;
 
 	ret = check_object(file_priv, obj, args);
 	if (ret)
 		return ret;
 
+	/* Offsets in bytes may be more than a 32-bit kernel can pass on. */
 	offset = drm_vma_node_offset_addr(&obj->vma_node) + args->offset;
+	if (offset + args->length - 1 > ULONG_MAX)
+		return -ENOMEM;
+
 	if (!(args->flags & DRM_PLACED_EXACT))
 		return map_search(file_priv, args, offset, gaps);
 
@@ -445,6 +482,10 @@ int drm_gem_mmap_placed_ioctl(struct drm_device *dev, void *data,
 
 	addr = map_object(file_priv, obj, args, &gaps);
 	drm_gem_object_put(obj);
+
+	/* RLIMIT_MEMLOCK. DRM's callers take EAGAIN for a reason to try again. */
+	if (addr == -EAGAIN)
+		addr = -ENOMEM;
 
 out:
 	if (IS_ERR_VALUE(addr)) {

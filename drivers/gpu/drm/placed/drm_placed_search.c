@@ -151,9 +151,25 @@ static int search_down(struct maple_tree *mt, unsigned long low, unsigned long h
 	return -ENOSPC;
 }
 
-/* Both sides of range->near, for one alignment. */
+/* One side, with the preferred alignment if it has such a place. */
+static int search_side(struct maple_tree *mt, const struct drm_placed_range *range, bool up,
+		       unsigned long low, unsigned long high,
+		       unsigned long *addr, unsigned int *gaps)
+{
+	int (*search)(struct maple_tree *mt, unsigned long low, unsigned long high,
+		      unsigned long length, unsigned long align, unsigned long offset,
+		      unsigned long *addr, unsigned int *gaps) = up ? search_up : search_down;
+
+	if (range->prefer_align &&
+	    !search(mt, low, high, range->length, range->prefer_align, range->prefer_offset,
+		    addr, gaps))
+		return 0;
+
+	return search(mt, low, high, range->length, range->align, 0, addr, gaps);
+}
+
+/* Both sides of range->near. */
 static int search_near(struct maple_tree *mt, const struct drm_placed_range *range,
-		       unsigned long align, unsigned long offset,
 		       unsigned long *addr, unsigned int *gaps)
 {
 	unsigned long length = range->length;
@@ -165,19 +181,18 @@ static int search_near(struct maple_tree *mt, const struct drm_placed_range *ran
 	if (range->topdown) {
 		split = range->near < range->low ? range->low :
 						   min(range->near, last) + PAGE_SIZE;
-		ret = search_down(mt, range->low, split - PAGE_SIZE + length, length,
-				  align, offset, addr, gaps);
+		ret = search_side(mt, range, false, range->low, split - PAGE_SIZE + length,
+				  addr, gaps);
 		if (!ret)
 			return 0;
-		return search_up(mt, split, range->high, length, align, offset, addr, gaps);
+		return search_side(mt, range, true, split, range->high, addr, gaps);
 	}
 
 	split = clamp(range->near, range->low, last + PAGE_SIZE);
-	ret = search_up(mt, split, range->high, length, align, offset, addr, gaps);
+	ret = search_side(mt, range, true, split, range->high, addr, gaps);
 	if (!ret)
 		return 0;
-	return search_down(mt, range->low, split - PAGE_SIZE + length, length,
-			   align, offset, addr, gaps);
+	return search_side(mt, range, false, range->low, split - PAGE_SIZE + length, addr, gaps);
 }
 
 /* Did the caller name an address, and does the mapping fit there? */
@@ -202,8 +217,8 @@ static bool hint_fits(struct maple_tree *mt, const struct drm_placed_range *rang
  *
  * With @range->hint the answer is @range->near if the mapping fits there. Otherwise it is the
  * nearest fitting address above, and if there is none, below (the other way
- * round with @range->topdown); addresses that have the preferred alignment
- * come before those that have not.
+ * round with @range->topdown). On either side, addresses that have the
+ * preferred alignment come before those that have not.
  *
  * Follows unmapped_area() and unmapped_area_topdown() in mm, see the overview
  * for the differences.
@@ -225,10 +240,6 @@ int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *rang
 		return 0;
 	}
 
-	if (range->prefer_align &&
-	    !search_near(mt, range, range->prefer_align, range->prefer_offset, addr, gaps))
-		return 0;
-
-	return search_near(mt, range, range->align, 0, addr, gaps);
+	return search_near(mt, range, addr, gaps);
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_search);

@@ -99,8 +99,10 @@ static const struct search_case search_cases[] = {
 	{ "prefer_yields_to_hint", {}, 4, 1000, 4, .near = 40, .hint = true, .prefer_align = 16,
 	  .answer = 40 },
 	{ "prefer_not_there", {}, 17, 31, 4, .near = 17, .prefer_align = 16, .answer = 17 },
-	{ "prefer_below_before_any_above", {}, 16, 40, 10, .near = 20, .prefer_align = 32,
-	  .prefer_offset = 18, .answer = 18 },
+	{ "prefer_not_above", {}, 16, 40, 10, .near = 20, .prefer_align = 32,
+	  .prefer_offset = 18, .answer = 20 },
+	{ "prefer_below", { { 20, 40 } }, 16, 40, 2, .near = 20, .prefer_align = 32,
+	  .prefer_offset = 17, .answer = 17 },
 	{ "stack_guard_up", { { 1000, 1010, true } }, 700, 1100, 64, .near = 690, .hint = true,
 	  .answer = 1010 },
 	{ "stack_guard_down", { { 1000, 1010, true } }, 100, 1010, 64, .near = 1010,
@@ -264,19 +266,25 @@ static bool naive_walk(struct space *space, const struct drm_placed_range *range
 	return false;
 }
 
+static bool naive_side(struct space *space, const struct drm_placed_range *range, bool up,
+		       unsigned long from, unsigned long *addr)
+{
+	return (range->prefer_align && naive_walk(space, range, up, from, range->prefer_align,
+						  range->prefer_offset, addr)) ||
+	       naive_walk(space, range, up, from, range->align, 0, addr);
+}
+
 static bool naive_near(struct space *space, const struct drm_placed_range *range,
-		       unsigned long align, unsigned long offset, unsigned long *addr)
+		       unsigned long *addr)
 {
 	unsigned long near = range->near;
-	unsigned long below = range->topdown ? near : near - PAGE_SIZE;
-	unsigned long above = range->topdown ? near + PAGE_SIZE : near;
 
 	if (range->topdown)
-		return naive_walk(space, range, false, below, align, offset, addr) ||
-		       naive_walk(space, range, true, above, align, offset, addr);
+		return naive_side(space, range, false, near, addr) ||
+		       naive_side(space, range, true, near + PAGE_SIZE, addr);
 
-	return naive_walk(space, range, true, above, align, offset, addr) ||
-	       (near && naive_walk(space, range, false, below, align, offset, addr));
+	return naive_side(space, range, true, near, addr) ||
+	       (near && naive_side(space, range, false, near - PAGE_SIZE, addr));
 }
 
 static int naive_search(struct space *space, const struct drm_placed_range *range,
@@ -288,11 +296,7 @@ static int naive_search(struct space *space, const struct drm_placed_range *rang
 		return 0;
 	}
 
-	if (range->prefer_align &&
-	    naive_near(space, range, range->prefer_align, range->prefer_offset, addr))
-		return 0;
-
-	return naive_near(space, range, range->align, 0, addr) ? 0 : -ENOSPC;
+	return naive_near(space, range, addr) ? 0 : -ENOSPC;
 }
 
 /* 20,000 random address spaces and questions against the naive search. */
