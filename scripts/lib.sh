@@ -8,6 +8,9 @@ cache=${XDG_CACHE_HOME:-${HOME:?set HOME or XDG_CACHE_HOME}/.cache}/placed-gem
 build=$top/build
 me=${0##*/}
 
+# chroot and others are not on a user's path.
+export PATH="$PATH:/usr/sbin:/sbin"
+
 # Where the checkout and the cache are inside the sysroot and the guest.
 in_top=${in_top:-/mnt/checkout}
 in_cache=${in_cache:-/mnt/cache}

@@ -307,9 +307,10 @@ static unsigned long default_high(void)
 static unsigned long topmost(const struct drm_placed_range *range)
 {
 	unsigned long base = drm_placed_mmap_base(current->mm);
-
 	/* The line itself is a page further than what tasks get on x86. */
-	if (range->high > ALIGN(default_high(), PMD_SIZE) || base >= range->high || base < range->length ||
+	unsigned long line = ALIGN(default_high(), PMD_SIZE);
+
+	if (range->high > line || base >= range->high || base < range->length ||
 	    base - range->length < range->low)
 		return range->high;
 

@@ -165,9 +165,11 @@ static void space_add(struct kunit *test, struct space *space, unsigned long sta
 		      unsigned long end, bool stack)
 {
 	struct vm_area_struct *vma = &space->vmas[space->count++];
-	MA_STATE(mas, &space->mt, b(start), b(end) - 1);
+	struct ma_state mas;
 	int ret;
 
+	mas_init(&mas, &space->mt, b(start));
+	mas.last = b(end) - 1;
 	vma->vm_start = b(start);
 	vma->vm_end = b(end);
 	vm_flags_init(vma, stack ? VM_GROWSDOWN : 0);
