@@ -656,6 +656,7 @@ static void above_47_bits(int fd, const char *driver)
 	uint64_t line = 1ull << 47;
 	void *ptr;
 
+	igt_info("%d bits of address space\n", placed_has_57_bits() ? 57 : 47);
 	if (!placed_has_57_bits()) {
 		/* Then there is nothing up there, for anyone. */
 		args.range_start = line;
@@ -775,6 +776,63 @@ static void imported(int fd, const char *driver)
 	close(other);
 }
 
+static void write_trace(const char *file, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/%s", file);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	igt_require_f(fd >= 0, "no %s\n", path);
+	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* How many lines of the trace have all three texts? */
+static int count_trace(const char *event, const char *driver, const char *what)
+{
+	FILE *f = fopen("/sys/kernel/tracing/trace", "r");
+	char line[1024];
+	int count = 0;
+
+	igt_assert(f);
+	while (fgets(line, sizeof(line), f))
+		count += strstr(line, event) && strstr(line, driver) && strstr(line, what);
+	fclose(f);
+	return count;
+}
+
+/**
+ * SUBTEST: tracepoints
+ * Description: One event for a map, with its address, one for a failure, with its errno.
+ */
+static void tracepoints(int fd, const char *driver)
+{
+	struct drm_gem_mmap_placed args = good(placed_object(fd, SIZE));
+	char who[64], what[64];
+	void *ptr;
+
+	snprintf(who, sizeof(who), "driver=%s ", driver);
+	write_trace("trace", "");
+	write_trace("events/drm_placed/enable", "1");
+	args.range_end = PLACED_4G;
+	ptr = placed_must_map(fd, args);
+	placed_unmap(ptr, SIZE);
+	args.range_start = PLACED_4G - PLACED_PAGE;
+	placed_must_fail(fd, args, ENOSPC);
+	args.pad = 1;
+	placed_must_fail(fd, args, EINVAL);
+	write_trace("events/drm_placed/enable", "0");
+
+	snprintf(what, sizeof(what), "range=[0x0,0x100000000) align=0x0 gaps=1 result=%p", ptr);
+	igt_assert_eq(count_trace("drm_placed_map: ", who, what), 1);
+	igt_assert_eq(count_trace("drm_placed_map: ", who, "flags=READ|WRITE "), 1);
+	snprintf(what, sizeof(what), "error=%d\n", -ENOSPC);
+	igt_assert_eq(count_trace("drm_placed_map_failed: ", who, what), 1);
+	snprintf(what, sizeof(what), "error=%d\n", -EINVAL);
+	igt_assert_eq(count_trace("drm_placed_map_failed: ", who, what), 1);
+}
+
 igt_main
 {
 	static const struct {
@@ -802,6 +860,7 @@ igt_main
 		{ "above-47-bits", "High addresses on request", above_47_bits },
 		{ "seccomp", "Filters of mmap and of the ioctl", seccomp },
 		{ "imported", "Imported dma-bufs", imported },
+		{ "tracepoints", "Events for maps and failures", tracepoints },
 	};
 
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
