@@ -40,15 +40,18 @@ static inline int placed_ioctl(int fd, unsigned long request, void *arg)
 	return ret ? -errno : 0;
 }
 
-/* Open the card of a driver by its name; mode is O_RDWR or O_RDONLY. -1: none. */
-static inline int placed_open_mode(const char *driver, int mode)
+/*
+ * Open a node of a driver by the driver's name: node is "card" or "renderD",
+ * mode O_RDWR or O_RDONLY. -1: there is none.
+ */
+static inline int placed_open_node(const char *driver, const char *node, int mode)
 {
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < 192; i++) {
 		struct drm_version version = {};
 		char path[32], name[32] = "";
 		int fd;
 
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		snprintf(path, sizeof(path), "/dev/dri/%s%d", node, i);
 		fd = open(path, mode | O_CLOEXEC);
 		if (fd < 0)
 			continue;
@@ -66,7 +69,7 @@ static inline int placed_open_mode(const char *driver, int mode)
 
 static inline int placed_open(const char *driver)
 {
-	return placed_open_mode(driver, O_RDWR);
+	return placed_open_node(driver, "card", O_RDWR);
 }
 
 /* A dumb object of at least this many bytes. Returns 0 or the negative errno. */

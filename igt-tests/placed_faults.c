@@ -168,21 +168,14 @@ static void kmemleak(void)
 
 igt_main
 {
-	static const struct {
-		const char *name, *what;
-		void (*test)(int fd, const char *driver);
-	} tests[] = {
+	static const struct placed_test tests[] = {
 		{ "search", "Faults in a map by range", search },
 		{ "anywhere", "Faults in a map without a wish", anywhere },
 		{ "fixed", "Faults in a map that replaces", fixed },
 		{ "noreplace", "Faults in a map at an exact address", noreplace },
 	};
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		igt_describe(tests[i].what);
-		igt_subtest_with_dynamic(tests[i].name)
-			placed_for_each_driver(tests[i].test);
-	}
+	PLACED_RUN_TESTS(tests);
 
 	igt_describe("No leaks");
 	igt_subtest("kmemleak")

@@ -23,18 +23,35 @@ static inline bool placed_driver_has_subrange(const char *driver)
 	return strcmp(driver, "placed_plain");
 }
 
-/* One dynamic subtest for each driver that is there: test(fd, driver). */
-#define placed_for_each_driver(test) do { \
-	for (int i_ = 0; i_ < PLACED_DRIVERS; i_++) { \
-		int fd_ = placed_open(placed_drivers[i_]); \
-		igt_dynamic(placed_drivers[i_]) { \
-			igt_require_f(fd_ >= 0, "no device of %s\n", placed_drivers[i_]); \
-			test(fd_, placed_drivers[i_]); \
-		} \
-		if (fd_ >= 0) \
-			close(fd_); \
-	} \
-} while (0)
+struct placed_test {
+	const char *name, *what;
+	void (*test)(int fd, const char *driver);
+};
+
+/* A subtest for each test, and in it a dynamic one for each driver. */
+static inline void placed_run_tests(const struct placed_test *tests, size_t count)
+{
+	/* Both outlive the jumps that end a subtest. */
+	volatile int d, fd;
+
+	for (size_t i = 0; i < count; i++) {
+		igt_describe(tests[i].what);
+		igt_subtest_with_dynamic(tests[i].name) {
+			for (d = 0; d < PLACED_DRIVERS; d++) {
+				fd = placed_open(placed_drivers[d]);
+				igt_dynamic(placed_drivers[d]) {
+					igt_require_f(fd >= 0, "no device of %s\n",
+						      placed_drivers[d]);
+					tests[i].test(fd, placed_drivers[d]);
+				}
+				if (fd >= 0)
+					close(fd);
+			}
+		}
+	}
+}
+
+#define PLACED_RUN_TESTS(tests) placed_run_tests(tests, sizeof(tests) / sizeof((tests)[0]))
 
 static inline uint32_t placed_object(int fd, uint64_t size)
 {

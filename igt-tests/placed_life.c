@@ -283,10 +283,7 @@ static void close_while_mapping(int fd, const char *driver)
 
 igt_main
 {
-	static const struct {
-		const char *name, *what;
-		void (*test)(int fd, const char *driver);
-	} tests[] = {
+	static const struct placed_test tests[] = {
 		{ "split-mprotect", "mprotect() of a part", split_mprotect },
 		{ "split-plain", "mprotect() of a part of a plain mapping", split_plain },
 		{ "split-munmap", "munmap() of a part", split_munmap },
@@ -299,9 +296,5 @@ igt_main
 		{ "close-while-mapping", "Closing the handle races with mapping", close_while_mapping },
 	};
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		igt_describe(tests[i].what);
-		igt_subtest_with_dynamic(tests[i].name)
-			placed_for_each_driver(tests[i].test);
-	}
+	PLACED_RUN_TESTS(tests);
 }

@@ -210,10 +210,7 @@ static void read_only_arguments(int fd, const char *driver)
 
 igt_main
 {
-	static const struct {
-		const char *name, *what;
-		void (*test)(int fd, const char *driver);
-	} tests[] = {
+	static const struct placed_test tests[] = {
 		{ "rlimit-as", "RLIMIT_AS", rlimit_as },
 		{ "map-count", "vm.max_map_count", map_count },
 		{ "mlockall-future", "mlockall(MCL_FUTURE) and RLIMIT_MEMLOCK", mlockall_future },
@@ -221,9 +218,5 @@ igt_main
 		{ "read-only-arguments", "EFAULT", read_only_arguments },
 	};
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		igt_describe(tests[i].what);
-		igt_subtest_with_dynamic(tests[i].name)
-			placed_for_each_driver(tests[i].test);
-	}
+	PLACED_RUN_TESTS(tests);
 }

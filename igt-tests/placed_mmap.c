@@ -316,7 +316,7 @@ static void handles(int fd, const char *driver)
  */
 static void read_only_file(int fd, const char *driver)
 {
-	int readonly = placed_open_mode(driver, O_RDONLY);
+	int readonly = placed_open_node(driver, "card", O_RDONLY);
 	struct drm_gem_mmap_placed args;
 	void *ptr;
 
@@ -338,32 +338,16 @@ static void read_only_file(int fd, const char *driver)
  */
 static void render_node(int fd, const char *driver)
 {
-	for (int i = 128; i < 144; i++) {
-		struct drm_version version = {};
-		char path[32], name[32] = "";
-		int render;
+	struct drm_prime_handle prime = { .handle = placed_object(fd, SIZE) };
+	int render = placed_open_node(driver, "renderD", O_RDWR);
 
-		snprintf(path, sizeof(path), "/dev/dri/renderD%d", i);
-		render = open(path, O_RDWR | O_CLOEXEC);
-		if (render < 0)
-			continue;
-		version.name = name;
-		version.name_len = sizeof(name) - 1;
-		igt_assert_eq(placed_ioctl(render, DRM_IOCTL_VERSION, &version), 0);
-		if (!strcmp(name, driver)) {
-			struct drm_prime_handle prime = { .handle = placed_object(fd, SIZE) };
-
-			/* Render nodes make no dumb objects: pass one in. */
-			igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
-			igt_assert_eq(placed_ioctl(render, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime), 0);
-			placed_unmap(placed_must_map(render, good(prime.handle)), SIZE);
-			close(prime.fd);
-			close(render);
-			return;
-		}
-		close(render);
-	}
-	igt_assert_f(0, "no render node of %s\n", driver);
+	/* Render nodes make no dumb objects: pass one in. */
+	igt_assert(render >= 0);
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+	igt_assert_eq(placed_ioctl(render, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime), 0);
+	placed_unmap(placed_must_map(render, good(prime.handle)), SIZE);
+	close(prime.fd);
+	close(render);
 }
 
 /**
@@ -835,10 +819,7 @@ static void tracepoints(int fd, const char *driver)
 
 igt_main
 {
-	static const struct {
-		const char *name, *what;
-		void (*test)(int fd, const char *driver);
-	} tests[] = {
+	static const struct placed_test tests[] = {
 		{ "capability", "The capability names the flags that work", capability },
 		{ "anywhere", "No wish: as mmap(2)", anywhere },
 		{ "stack-room", "Top-down searches and the stack", stack_room },
@@ -863,9 +844,5 @@ igt_main
 		{ "tracepoints", "Events for maps and failures", tracepoints },
 	};
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		igt_describe(tests[i].what);
-		igt_subtest_with_dynamic(tests[i].name)
-			placed_for_each_driver(tests[i].test);
-	}
+	PLACED_RUN_TESTS(tests);
 }

@@ -324,10 +324,7 @@ static void killed(int fd, const char *driver)
 
 igt_main
 {
-	static const struct {
-		const char *name, *what;
-		void (*test)(int fd, const char *driver);
-	} tests[] = {
+	static const struct placed_test tests[] = {
 		{ "last-slot", "One winner for the last slot", last_slot_search },
 		{ "last-slot-noreplace", "One winner for an exact address", last_slot_noreplace },
 		{ "crowded-range", "Mappings that come and go", crowded_range },
@@ -336,9 +333,5 @@ igt_main
 		{ "killed", "SIGKILL", killed },
 	};
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		igt_describe(tests[i].what);
-		igt_subtest_with_dynamic(tests[i].name)
-			placed_for_each_driver(tests[i].test);
-	}
+	PLACED_RUN_TESTS(tests);
 }

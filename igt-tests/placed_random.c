@@ -230,6 +230,10 @@ static void model(int fd, const char *driver)
 
 igt_main
 {
+	static const struct placed_test tests[] = {
+		{ "model", "Random operations against a model", model },
+	};
+
 	igt_fixture {
 		const char *asked = getenv("PLACED_OPERATIONS");
 
@@ -238,7 +242,5 @@ igt_main
 		igt_assert(operations >= 1000);
 	}
 
-	igt_describe("Random operations against a model");
-	igt_subtest_with_dynamic("model")
-		placed_for_each_driver(model);
+	PLACED_RUN_TESTS(tests);
 }
