@@ -47,12 +47,11 @@ struct gap {
 	struct vm_area_struct *prev, *next;
 };
 
-static void gap_at(struct maple_tree *mt, unsigned long addr, struct gap *gap)
+/* The gap that @mas is in, or is about to enter; moves @mas. */
+static void gap_around(struct ma_state *mas, struct gap *gap)
 {
-	MA_STATE(mas, mt, addr, addr);
-
-	gap->next = mas_find(&mas, ULONG_MAX);
-	gap->prev = mas_prev(&mas, 0);
+	gap->next = mas_find(mas, ULONG_MAX);
+	gap->prev = mas_prev(mas, 0);
 	gap->start = gap->prev ? vm_end_gap(gap->prev) : 0;
 	gap->end = gap->next ? vm_start_gap(gap->next) : 0;
 }
@@ -83,7 +82,7 @@ static int search_up(struct maple_tree *mt, unsigned long low, unsigned long hig
 {
 	while (low < high && high - low >= length) {
 		MA_STATE(mas, mt, 0, 0);
-		unsigned long start;
+		unsigned long free, start;
 		struct gap gap;
 
 		if (mas_empty_area(&mas, low, high - 1, length))
@@ -91,9 +90,10 @@ static int search_up(struct maple_tree *mt, unsigned long low, unsigned long hig
 
 		cond_resched();
 		++*gaps;
-		gap_at(mt, mas.index, &gap);
-		start = congruent_up(max(mas.index, gap.start), align, offset);
-		if (start < mas.index || start >= high || high - start < length)
+		free = mas.index;
+		gap_around(&mas, &gap);
+		start = congruent_up(max(free, gap.start), align, offset);
+		if (start < free || start >= high || high - start < length)
 			return -ENOSPC;
 
 		if (gap_fits(&gap, start, length)) {
@@ -105,7 +105,7 @@ static int search_up(struct maple_tree *mt, unsigned long low, unsigned long hig
 		 * Only the neighbour above, or its guard gap, can be in the
 		 * way. Its guard gap is no concern of places above it.
 		 */
-		low = max(congruent_up(mas.index, align, offset), gap.next->vm_end);
+		low = max(congruent_up(free, align, offset), gap.next->vm_end);
 	}
 
 	return -ENOSPC;
@@ -118,7 +118,7 @@ static int search_down(struct maple_tree *mt, unsigned long low, unsigned long h
 {
 	while (low < high && high - low >= length) {
 		MA_STATE(mas, mt, 0, 0);
-		unsigned long end, start;
+		unsigned long free, end, start;
 		struct gap gap;
 
 		if (mas_empty_area_rev(&mas, low, high - 1, length))
@@ -126,8 +126,9 @@ static int search_down(struct maple_tree *mt, unsigned long low, unsigned long h
 
 		cond_resched();
 		++*gaps;
-		gap_at(mt, mas.index, &gap);
-		end = gap.next ? min(mas.last + 1, gap.end) : mas.last + 1;
+		free = mas.index;
+		gap_around(&mas, &gap);
+		end = gap.next ? min(free + length, gap.end) : free + length;
 		/* Wraps, and is not below end, if there is no such address. */
 		start = congruent_down(end - length, align, offset);
 		if (start < end && start >= low && gap_fits(&gap, start, length)) {
@@ -142,8 +143,8 @@ static int search_down(struct maple_tree *mt, unsigned long low, unsigned long h
 		 */
 		if (!gap.prev)
 			return -ENOSPC;
-		start = congruent_down(mas.index, align, offset);
-		if (start > mas.index)
+		start = congruent_down(free, align, offset);
+		if (start > free)
 			return -ENOSPC;
 		high = min(start + length, gap.prev->vm_start);
 	}
@@ -198,13 +199,14 @@ static int search_near(struct maple_tree *mt, const struct drm_placed_range *ran
 /* Did the caller name an address, and does the mapping fit there? */
 static bool hint_fits(struct maple_tree *mt, const struct drm_placed_range *range)
 {
+	MA_STATE(mas, mt, range->near, range->near);
 	struct gap gap;
 
 	if (!range->hint || range->near < range->low || range->near > range->high - range->length ||
 	    !IS_ALIGNED(range->near, range->align))
 		return false;
 
-	gap_at(mt, range->near, &gap);
+	gap_around(&mas, &gap);
 	return gap_fits(&gap, range->near, range->length);
 }
 
