@@ -61,7 +61,8 @@ step() {
 	: > "$step_log" || die "cannot write $step_log: is the disk full?"
 	"$@" > "$step_log" 2>&1 < /dev/null &
 	step_pid=$!
-	trap 'kill "$step_pid" 2>/dev/null; exit 130' INT TERM
+	# A job in the background ignores SIGINT, and in-sysroot all but SIGKILL.
+	trap 'kill -KILL "$step_pid" 2> /dev/null; echo >&2; die "$step_name: interrupted"' INT TERM
 	step_shown=0
 	while kill -0 "$step_pid" 2>/dev/null; do
 		sleep 0.5
