@@ -105,6 +105,15 @@ static inline int placed_fake_offset(int fd, uint32_t handle, uint64_t *offset)
 	return ret;
 }
 
+/* A dumb object that any driver maps: some wait to be asked for the fake offset. */
+static inline int placed_create_mappable(int fd, uint64_t size, uint32_t *handle)
+{
+	uint64_t offset;
+	int ret = placed_create(fd, size, handle);
+
+	return ret ? ret : placed_fake_offset(fd, *handle, &offset);
+}
+
 static inline int placed_map(int fd, struct drm_gem_mmap_placed *args)
 {
 	return placed_ioctl(fd, DRM_IOCTL_GEM_MMAP_PLACED, args);

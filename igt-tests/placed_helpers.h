@@ -57,7 +57,7 @@ static inline uint32_t placed_object(int fd, uint64_t size)
 {
 	uint32_t handle = 0;
 
-	igt_assert_eq(placed_create(fd, size, &handle), 0);
+	igt_assert_eq(placed_create_mappable(fd, size, &handle), 0);
 	return handle;
 }
 
@@ -94,6 +94,7 @@ static inline struct placed_counts placed_count(int fd)
 	struct drm_version version = {};
 	char path[64], line[128], name[32] = "";
 	uint64_t start, end;
+	bool found = false;
 	FILE *f;
 
 	version.name = name;
@@ -128,8 +129,10 @@ static inline struct placed_counts placed_count(int fd)
 			counts.handles += handles;
 		}
 		fclose(f);
+		found = true;
 		break;
 	}
+	igt_assert_f(found, "no debugfs directory of %s\n", name);
 
 	f = fopen("/proc/self/maps", "r");
 	igt_assert(f);

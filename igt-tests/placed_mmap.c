@@ -311,6 +311,24 @@ static void handles(int fd, const char *driver)
 }
 
 /**
+ * SUBTEST: fake-offset
+ * Description: A driver that opted in is asked for nothing before; of another, an object that has
+ *   no fake offset yet may be one that must not be mapped.
+ */
+static void fake_offset(int fd, const char *driver)
+{
+	uint32_t handle = 0;
+	uint64_t offset;
+
+	igt_assert_eq(placed_create(fd, SIZE, &handle), 0);
+	if (!placed_driver_has_subrange(driver)) {
+		placed_must_fail(fd, good(handle), EOPNOTSUPP);
+		igt_assert_eq(placed_fake_offset(fd, handle, &offset), 0);
+	}
+	placed_unmap(placed_must_map(fd, good(handle)), SIZE);
+}
+
+/**
  * SUBTEST: read-only-file
  * Description: A file opened for reading maps for reading, and not for writing: EACCES.
  */
@@ -829,6 +847,7 @@ igt_main
 		{ "malformed", "EINVAL for every malformed field", malformed },
 		{ "unknown-size", "Structs of other sizes", unknown_size },
 		{ "handles", "ENOENT for handles that are not the file's", handles },
+		{ "fake-offset", "Objects without a fake offset", fake_offset },
 		{ "read-only-file", "EACCES for writing through a read-only file", read_only_file },
 		{ "render-node", "The ioctl on a render node", render_node },
 		{ "range", "Edges of the range", range },

@@ -123,14 +123,15 @@ static void *map_in_range(void *data)
 	struct shared *s = data;
 	uint32_t tag = atomic_fetch_add(&tags, 1) + 1;
 	struct drm_gem_mmap_placed args = s->args;
-	uint32_t own;
+	uint32_t own = 0;
+	int created = placed_create_mappable(s->fd, SIZE, &own);
 
-	if (placed_create(s->fd, SIZE, &own)) {
-		note_wrong(s, -ENOMEM);
+	pthread_barrier_wait(&s->barrier);
+	if (created) {
+		note_wrong(s, created);
 		return NULL;
 	}
 	args.handle = own;
-	pthread_barrier_wait(&s->barrier);
 
 	for (int round = 0; round < ROUNDS; round++) {
 		struct drm_gem_mmap_placed now = args;
@@ -295,7 +296,7 @@ static void killed(int fd, const char *driver)
 
 	before = placed_count(fd);
 	for (int round = 0; round < 30; round++) {
-		int ready[2];
+		int ready[2], status;
 		char byte;
 		pid_t pid;
 
@@ -313,11 +314,12 @@ static void killed(int fd, const char *driver)
 					_exit(1);
 			}
 		}
+		close(ready[1]);
 		igt_assert_eq(read(ready[0], &byte, 1), 1);
 		igt_assert_eq(kill(pid, SIGKILL), 0);
-		igt_assert_eq(waitpid(pid, NULL, 0), pid);
+		igt_assert_eq(waitpid(pid, &status, 0), pid);
+		igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		close(ready[0]);
-		close(ready[1]);
 	}
 	placed_assert_same_counts(fd, before);
 }

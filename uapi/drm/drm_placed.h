@@ -18,7 +18,7 @@ extern "C" {
  * DRM_CAP_GEM_MMAP_PLACED
  *
  * The mask of DRM_GEM_MMAP_PLACED_* flags that DRM_IOCTL_GEM_MMAP_PLACED
- * takes on this device. Zero, or EINVAL from DRM_IOCTL_GET_CAP: the ioctl is
+ * takes on this device. Zero, or an error from DRM_IOCTL_GET_CAP: the ioctl is
  * not there, use mmap(2). It may still answer EOPNOTSUPP for an object.
  */
 #define DRM_CAP_GEM_MMAP_PLACED			0xF0

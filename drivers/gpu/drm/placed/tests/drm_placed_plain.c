@@ -15,7 +15,8 @@
  *
  * Half of the drivers in the tree have file operations of their own making,
  * and all were written before the library. This one stands for them in tests:
- * no hook in its file operations, no opt-in to anything.
+ * no hook in its file operations, no opt-in to anything, and no fake offset for
+ * an object before DRM_IOCTL_MODE_MAP_DUMB asks for it.
  */
 
 static const struct file_operations drm_placed_plain_fops = {
@@ -31,10 +32,31 @@ static const struct file_operations drm_placed_plain_fops = {
 	.fop_flags = FOP_UNSIGNED_OFFSET,
 };
 
+/* Many drivers make no fake offset until they are asked for it. */
+static int drm_placed_plain_dumb_create(struct drm_file *file, struct drm_device *dev,
+					struct drm_mode_create_dumb *args)
+{
+	struct drm_gem_object *obj;
+	int ret;
+
+	ret = drm_gem_shmem_dumb_create(file, dev, args);
+	if (ret)
+		return ret;
+
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj)
+		return -ENOENT;
+
+	drm_gem_free_mmap_offset(obj);
+	drm_gem_object_put(obj);
+	return 0;
+}
+
 static const struct drm_driver drm_placed_plain_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER,
 	.fops = &drm_placed_plain_fops,
-	DRM_GEM_SHMEM_DRIVER_OPS,
+	.gem_prime_import_sg_table = drm_gem_shmem_prime_import_sg_table,
+	.dumb_create = drm_placed_plain_dumb_create,
 	.name = "placed_plain",
 	.desc = "A driver that knows nothing of placed mappings",
 	.date = "20261120",
