@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <kunit/visibility.h>
+
+#include <linux/export.h>
+#include <linux/limits.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+
+#include "drm_placed_policy.h"
+
+/**
+ * DOC: when to fault and when to scan
+ *
+ * There are two ways to learn that a page was written. Write-protect it, and
+ * take a fault: that costs only what is written, but a fault costs as much as
+ * looking at a hundred page table entries. Or leave it writable and look at its
+ * dirty bit in every collection: that costs nothing to the writer, and costs
+ * for pages nobody writes.
+ *
+ * The policy decides for each chunk, a page table's worth of an object, from
+ * what the chunk did last. A page that a fault or a window opened is *open*:
+ * it may be written without a fault, and is scanned. Open pages that are found
+ * clean pay rent, an entry each; a page that is written after it was clean has
+ * saved a fault, which pays for a hundred of them. When the rent that nothing
+ * paid for has come to the price of opening the pages again, the next
+ * collection closes those that it finds clean; if that is all of them, the
+ * chunk is cold again and costs nothing more. This is the rule of whoever
+ * rents skis: stop when the rent has come to the price. It seldom costs more
+ * than twice what knowing the future would.
+ *
+ * In the other direction, a chunk that takes %BURST faults between two
+ * collections is opened whole, since one scan of it is cheaper than the
+ * faults to come. Faults on pages in a row are a stream, and open twice as much
+ * ahead each time.
+ *
+ * A chunk that is written whole in several collections may be mapped by one
+ * huge entry with one dirty bit. As that cannot tell which pages are written,
+ * the chunk is looked at page by page again every %PROBE collections.
+ *
+ * This file is pure C: no locks, no page tables, nothing of the kernel but
+ * types and min(). It is tested by tests/drm_placed_policy_test.c.
+ */
+
+/* A write fault, in page table entries that could be scanned for it. */
+#define FAULT_COST	128
+
+/* What a chunk costs in a collection besides its open pages. */
+#define CHUNK_COST	12
+
+/* Faults between two collections that open a chunk whole. */
+#define BURST		8
+
+/* Collections in a row that must find all of a chunk written to make it huge. */
+#define DENSE		2
+
+/* Collections of a huge chunk between two looks at its pages. */
+#define PROBE		16
+
+/* vmwgfx: votes needed, size below which it starts to scan, and its threshold. */
+#define VMWGFX_VOTES	2
+#define VMWGFX_SMALL	512
+#define VMWGFX_PERCENT	10
+
+/**
+ * drm_placed_policy_name - name of a policy
+ * @kind: the policy
+ *
+ * Return: a word, as debugfs takes and shows it.
+ */
+const char *drm_placed_policy_name(enum drm_placed_policy_kind kind)
+{
+	static const char * const names[DRM_PLACED_POLICIES] = {
+		[DRM_PLACED_INTERLEAVED] = "interleaved",
+		[DRM_PLACED_PROTECT] = "protect",
+		[DRM_PLACED_SCAN] = "scan",
+		[DRM_PLACED_VMWGFX] = "vmwgfx",
+	};
+
+	return names[kind];
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_name);
+
+/**
+ * drm_placed_policy_init - start with an object
+ * @policy: to be filled in
+ * @kind: the policy
+ * @pages: number of pages of the object
+ */
+void drm_placed_policy_init(struct drm_placed_policy *policy,
+			    enum drm_placed_policy_kind kind, u64 pages)
+{
+	*policy = (struct drm_placed_policy) {
+		.kind = kind,
+		.pages = pages,
+		.scanning = pages < VMWGFX_SMALL,
+	};
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_init);
+
+static struct drm_placed_window
+interleaved_fault(struct drm_placed_policy_chunk *chunk, unsigned int page, unsigned int pages)
+{
+	struct drm_placed_window window = { page, 1 };
+
+	if (chunk->faults >= BURST) {
+		chunk->state = DRM_PLACED_HOT;
+		chunk->next = 0;
+		return (struct drm_placed_window) { 0, pages };
+	}
+
+	/* Nothing is known of what was before the chunk's first page. */
+	if (page && page == chunk->next)
+		window.count = min(2u * max_t(unsigned int, chunk->ahead, 1), pages - page);
+
+	chunk->ahead = window.count;
+	chunk->next = page + window.count;
+	return window;
+}
+
+/**
+ * drm_placed_policy_fault - a store faulted: which pages to make writable?
+ * @policy: the object's
+ * @chunk: the chunk's
+ * @page: the page that was stored to, from the start of the chunk
+ * @pages: number of pages in the chunk
+ *
+ * Return: a window in the chunk that includes @page.
+ */
+struct drm_placed_window
+drm_placed_policy_fault(const struct drm_placed_policy *policy,
+			struct drm_placed_policy_chunk *chunk,
+			unsigned int page, unsigned int pages)
+{
+	chunk->faults = min(chunk->faults + 1, U16_MAX);
+
+	switch (policy->kind) {
+	case DRM_PLACED_INTERLEAVED:
+		return interleaved_fault(chunk, page, pages);
+	case DRM_PLACED_SCAN:
+		chunk->state = DRM_PLACED_HOT;
+		return (struct drm_placed_window) { 0, pages };
+	default:
+		return (struct drm_placed_window) { page, 1 };
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_fault);
+
+/**
+ * drm_placed_policy_wants_huge - is one dirty bit enough for this chunk?
+ * @policy: the object's
+ * @chunk: the chunk's
+ *
+ * Return: whether the chunk should be mapped huge if its memory allows it.
+ */
+bool drm_placed_policy_wants_huge(const struct drm_placed_policy *policy,
+				  const struct drm_placed_policy_chunk *chunk)
+{
+	return policy->kind == DRM_PLACED_INTERLEAVED && chunk->dense >= DENSE;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_wants_huge);
+
+/**
+ * drm_placed_policy_collect - a collection begins: what to do with open pages?
+ * @policy: the object's
+ * @chunk: the chunk's
+ *
+ * Return: what to do with the chunk's pages while looking at their dirty bits.
+ */
+enum drm_placed_action
+drm_placed_policy_collect(const struct drm_placed_policy *policy,
+			  struct drm_placed_policy_chunk *chunk)
+{
+	switch (policy->kind) {
+	case DRM_PLACED_INTERLEAVED:
+		if (chunk->state == DRM_PLACED_HUGE)
+			return chunk->probe ? DRM_PLACED_KEEP : DRM_PLACED_CLOSE;
+		return chunk->closing ? DRM_PLACED_CLOSE_CLEAN : DRM_PLACED_KEEP;
+	case DRM_PLACED_SCAN:
+		return DRM_PLACED_KEEP;
+	case DRM_PLACED_VMWGFX:
+		return policy->scanning ? DRM_PLACED_KEEP : DRM_PLACED_CLOSE;
+	default:
+		return DRM_PLACED_CLOSE;
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_collect);
+
+/*
+ * Add up what the clean pages cost that are open: has it come to what opening
+ * them again would? Pages that are written again and again stay open in any
+ * case; what the others earn is the faults of those that were clean the last
+ * time and are dirty now, unless these have had their fault.
+ */
+static void pay_rent(struct drm_placed_policy_chunk *chunk, unsigned int scanned,
+		     unsigned int dirty, unsigned int fresh)
+{
+	unsigned int clean = scanned - dirty;
+	unsigned int saved = fresh - min_t(unsigned int, fresh, chunk->faults);
+	int rent = chunk->rent + clean + (dirty ? 0 : CHUNK_COST) - saved * FAULT_COST;
+
+	chunk->rent = clamp(rent, 0, U16_MAX);
+	chunk->closing = clean && chunk->rent >= min(clean, BURST) * FAULT_COST;
+}
+
+/* One dirty bit says nothing of the pages: look at them when it is time. */
+static void huge_collected(struct drm_placed_policy_chunk *chunk, unsigned int dirty)
+{
+	if (dirty && chunk->probe) {
+		chunk->probe--;
+		return;
+	}
+
+	chunk->state = DRM_PLACED_COLD;
+	chunk->dense = dirty ? DENSE - 1 : 0;
+}
+
+static void interleaved_collected(struct drm_placed_policy_chunk *chunk,
+				  enum drm_placed_action action, unsigned int scanned,
+				  unsigned int dirty, unsigned int fresh, unsigned int pages)
+{
+	if (chunk->state == DRM_PLACED_HUGE) {
+		huge_collected(chunk, dirty);
+		return;
+	}
+
+	chunk->dense = dirty == pages ? min(chunk->dense + 1, DENSE) : 0;
+
+	if (action == DRM_PLACED_KEEP) {
+		chunk->state = DRM_PLACED_HOT;
+		pay_rent(chunk, scanned, dirty, fresh);
+		return;
+	}
+
+	chunk->state = dirty ? DRM_PLACED_HOT : DRM_PLACED_COLD;
+	chunk->rent = 0;
+	chunk->closing = false;
+}
+
+/**
+ * drm_placed_policy_collected - a collection has looked at a chunk
+ * @policy: the object's
+ * @chunk: the chunk's
+ * @action: what drm_placed_policy_collect() said
+ * @scanned: number of pages that were open
+ * @dirty: number of pages that were written
+ * @fresh: number of those that were not written before the last collection
+ * @pages: number of pages in the chunk
+ *
+ * Return: whether the chunk's state changed.
+ */
+bool drm_placed_policy_collected(const struct drm_placed_policy *policy,
+				 struct drm_placed_policy_chunk *chunk,
+				 enum drm_placed_action action, unsigned int scanned,
+				 unsigned int dirty, unsigned int fresh, unsigned int pages)
+{
+	u8 before = chunk->state;
+
+	/* Pages found dirty need not be open any more: they were unmapped. */
+	scanned = max(scanned, dirty);
+
+	if (policy->kind == DRM_PLACED_INTERLEAVED)
+		interleaved_collected(chunk, action, scanned, dirty, fresh, pages);
+	else
+		chunk->state = action == DRM_PLACED_KEEP ? DRM_PLACED_HOT : DRM_PLACED_COLD;
+
+	chunk->faults = 0;
+	return chunk->state != before;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_collected);
+
+/**
+ * drm_placed_policy_end - a collection of an object has ended
+ * @policy: the object's
+ * @dirty: number of pages that were written, in all chunks
+ *
+ * What vmw_bo_dirty_scan_pagetable() and vmw_bo_dirty_scan_mkwrite() do in
+ * vmwgfx_page_dirty.c: more than two collections in a row without a dirty page
+ * end scanning; more than two in a row with over a tenth dirty begin it.
+ */
+void drm_placed_policy_end(struct drm_placed_policy *policy, u64 dirty)
+{
+	bool vote = policy->scanning ? !dirty : div64_u64(dirty * 100, policy->pages) > VMWGFX_PERCENT;
+
+	if (policy->kind != DRM_PLACED_VMWGFX)
+		return;
+
+	policy->votes = vote ? policy->votes + 1 : 0;
+	if (policy->votes <= VMWGFX_VOTES)
+		return;
+
+	policy->scanning = !policy->scanning;
+	policy->votes = 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_end);
