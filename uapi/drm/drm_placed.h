@@ -38,7 +38,14 @@ extern "C" {
 #define DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE	(1 << 3)
 /** DRM_GEM_MMAP_PLACED_TOPDOWN - prefer high addresses: search downwards first. */
 #define DRM_GEM_MMAP_PLACED_TOPDOWN		(1 << 4)
-/** DRM_GEM_MMAP_PLACED_COHERENT - reserved for coherent mappings: EOPNOTSUPP. */
+/**
+ * DRM_GEM_MMAP_PLACED_COHERENT - stores and loads need no transfers and no flushes
+ *
+ * As if DRM_IOCTL_GEM_COHERENT had been called first, with
+ * %DRM_GEM_COHERENT_TO_DEVICE and, if READ is among the flags,
+ * %DRM_GEM_COHERENT_FROM_DEVICE. EOPNOTSUPP for an object that cannot be
+ * coherent; nothing is mapped then.
+ */
 #define DRM_GEM_MMAP_PLACED_COHERENT		(1 << 5)
 /** DRM_GEM_MMAP_PLACED_POPULATE - reserved for populated mappings: EOPNOTSUPP. */
 #define DRM_GEM_MMAP_PLACED_POPULATE		(1 << 6)
@@ -112,7 +119,122 @@ struct drm_gem_mmap_placed {
 	__u64 pad;
 };
 
+/**
+ * DRM_GEM_COHERENT_TO_DEVICE - what the CPU stores, the device finds
+ *
+ * A store through a mapping of the object is visible to every operation of the
+ * device on the object that is submitted after it.
+ */
+#define DRM_GEM_COHERENT_TO_DEVICE		(1 << 0)
+/**
+ * DRM_GEM_COHERENT_FROM_DEVICE - what the device writes, the CPU loads
+ *
+ * What an operation of the device wrote is visible to loads through a readable
+ * mapping of the object once the operation's fence has signalled. A load before
+ * that waits for it.
+ */
+#define DRM_GEM_COHERENT_FROM_DEVICE		(1 << 1)
+
+/** DRM_GEM_COHERENT_NATIVE - the device uses the very memory that is mapped. */
+#define DRM_GEM_COHERENT_NATIVE			0
+/** DRM_GEM_COHERENT_TRACKED - stores are tracked and sent, reads are read back. */
+#define DRM_GEM_COHERENT_TRACKED		1
+
+/**
+ * struct drm_gem_coherent - make the mappings of a GEM object coherent
+ *
+ * Concerns all mappings made after the call, by mmap(2) and by
+ * DRM_IOCTL_GEM_MMAP_PLACED, through this file, others and the object's
+ * dma-buf. Mappings made before the call stay what they were. It lasts as long
+ * as the object; calling it again adds flags.
+ *
+ * Coherency works by whole pages: of a page that the device wrote and a mapping
+ * without PROT_READ stored to at the same time, the CPU's page wins. Readable
+ * mappings have the device's bytes before a store can happen. A mapping that
+ * was made without PROT_READ cannot be given it later by mprotect(2).
+ *
+ * Errors: EINVAL (no flag, unknown flags, or @pad), ENOENT (no such handle in
+ * this file), EOPNOTSUPP (the driver or the object cannot: imported objects,
+ * textures without a linear layout), ENOMEM.
+ */
+struct drm_gem_coherent {
+	/** @handle: in: handle of the object. */
+	__u32 handle;
+
+	/** @flags: in: DRM_GEM_COHERENT_TO_DEVICE, _FROM_DEVICE, or both. */
+	__u32 flags;
+
+	/** @state: out: DRM_GEM_COHERENT_NATIVE or _TRACKED. */
+	__u32 state;
+
+	/** @pad: in: must be zero. */
+	__u32 pad;
+};
+
+/** DRM_GEM_DIRTY_QUERY - list the runs of dirty pages in @runs. */
+#define DRM_GEM_DIRTY_QUERY			(1 << 0)
+/** DRM_GEM_DIRTY_FLUSH - send the dirty pages to the device now. */
+#define DRM_GEM_DIRTY_FLUSH			(1 << 1)
+/** DRM_GEM_DIRTY_WAIT - wait until the device has taken all that was sent. */
+#define DRM_GEM_DIRTY_WAIT			(1 << 2)
+
+/** struct drm_gem_dirty_run - pages in a row that were written */
+struct drm_gem_dirty_run {
+	/** @offset: where in the object, in bytes. */
+	__u64 offset;
+
+	/** @length: bytes. */
+	__u64 length;
+};
+
+/**
+ * struct drm_gem_dirty - what of a coherent object is written and not yet sent
+ *
+ * Nothing needs this call: operations of the device send what they need by
+ * themselves. It is for those who want to know, or who want the sending done
+ * early. Of an object that is coherent by nature nothing is ever dirty.
+ *
+ * A query alone changes nothing. Query and flush together list what is sent.
+ *
+ * Errors: EINVAL (no flag, unknown flags, @pad, a range that is empty, not
+ * page-aligned or not inside the object), ENOENT (no such handle in this
+ * file), EOPNOTSUPP (the object is not coherent), ENOSPC (more runs than
+ * @count: @count says how many there are, nothing was sent), EFAULT (@runs
+ * cannot be written; nothing was sent), EIO (the device refused a
+ * transfer of this object; said once), EINTR (the task is being killed).
+ */
+struct drm_gem_dirty {
+	/** @handle: in: handle of the object. */
+	__u32 handle;
+
+	/** @flags: in: DRM_GEM_DIRTY_*, at least one. */
+	__u32 flags;
+
+	/** @offset: in: start of the range in the object, page-aligned bytes. */
+	__u64 offset;
+
+	/** @length: in: bytes of the range, page-aligned; zero for all from @offset. */
+	__u64 length;
+
+	/** @runs: in: with QUERY, address of an array of &struct drm_gem_dirty_run. */
+	__u64 runs;
+
+	/**
+	 * @count: in: with QUERY, number of elements that @runs has room for.
+	 * out: how many runs there are.
+	 */
+	__u32 count;
+
+	/** @pad: in: must be zero. */
+	__u32 pad;
+
+	/** @pages: out: number of dirty pages in the range, when the call looked. */
+	__u64 pages;
+};
+
 #define DRM_IOCTL_GEM_MMAP_PLACED	DRM_IOWR(0xF0, struct drm_gem_mmap_placed)
+#define DRM_IOCTL_GEM_COHERENT		DRM_IOWR(0xF1, struct drm_gem_coherent)
+#define DRM_IOCTL_GEM_DIRTY		DRM_IOWR(0xF2, struct drm_gem_dirty)
 
 #if defined(__cplusplus)
 }

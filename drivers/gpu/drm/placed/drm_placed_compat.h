@@ -8,6 +8,8 @@
 #include <linux/compat.h>
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
+#include <linux/pfn_t.h>
+#include <linux/pgtable.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 
@@ -43,6 +45,13 @@ static inline unsigned long drm_placed_default_area(struct file *filp, unsigned 
 		return thp_get_unmapped_area(filp, addr, len, pgoff, flags);
 #endif
 	return mm_get_unmapped_area(current->mm, filp, addr, len, pgoff, flags);
+}
+
+/* The caching that the architecture wants for a page frame. */
+static inline void drm_placed_track_pfn(struct vm_area_struct *vma, pgprot_t *prot,
+					unsigned long pfn)
+{
+	track_pfn_insert(vma, prot, __pfn_to_pfn_t(pfn, PFN_DEV));
 }
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+struct drm_file;
+struct drm_gem_object;
 struct maple_tree;
 
 /**
@@ -51,5 +53,7 @@ struct drm_placed_range {
 
 int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *range,
 		      unsigned long *addr, unsigned int *gaps);
+
+int drm_placed_make_coherent(struct drm_gem_object *obj, struct drm_file *file_priv, u32 flags);
 
 #endif

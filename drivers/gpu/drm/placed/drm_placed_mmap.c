@@ -70,8 +70,7 @@
 	(DRM_PLACED_PROT | DRM_PLACED_EXACT | DRM_GEM_MMAP_PLACED_TOPDOWN)
 
 #define DRM_PLACED_RESERVED \
-	(DRM_GEM_MMAP_PLACED_COHERENT | DRM_GEM_MMAP_PLACED_POPULATE | \
-	 DRM_GEM_MMAP_PLACED_FROM_ADDR)
+	(DRM_GEM_MMAP_PLACED_POPULATE | DRM_GEM_MMAP_PLACED_FROM_ADDR)
 
 /**
  * struct drm_placed_request - an address search on its way through do_mmap()
@@ -117,7 +116,10 @@ void drm_placed_file_init(struct drm_file *file_priv)
  */
 u64 drm_placed_caps(struct drm_device *dev)
 {
-	return drm_core_check_feature(dev, DRIVER_GEM) ? DRM_PLACED_SUPPORTED : 0;
+	if (!drm_core_check_feature(dev, DRIVER_GEM))
+		return 0;
+
+	return DRM_PLACED_SUPPORTED | (dev->driver->placed ? DRM_GEM_MMAP_PLACED_COHERENT : 0);
 }
 
 /* The request of this task, or NULL. It can only go away by this task. */
@@ -192,6 +194,13 @@ static unsigned long placed_prot(u32 flags)
 	       (flags & DRM_GEM_MMAP_PLACED_WRITE ? PROT_WRITE : 0);
 }
 
+/* What a coherent mapping with these rights needs of its object. */
+static u32 placed_coherent(u32 flags)
+{
+	return DRM_GEM_COHERENT_TO_DEVICE |
+	       (flags & DRM_GEM_MMAP_PLACED_READ ? DRM_GEM_COHERENT_FROM_DEVICE : 0);
+}
+
 /* Map at an exact address. */
 static unsigned long map_exact(struct drm_file *file_priv,
 			       const struct drm_gem_mmap_placed *args,
@@ -252,7 +261,8 @@ static int check_args(const struct drm_gem_mmap_placed *args)
 	u32 exact = args->flags & DRM_PLACED_EXACT;
 	u64 end;
 
-	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_PLACED_RESERVED) ||
+	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_GEM_MMAP_PLACED_COHERENT |
+			    DRM_PLACED_RESERVED) ||
 	    args->pad || !(args->flags & DRM_PLACED_PROT) || exact == DRM_PLACED_EXACT)
 		return -EINVAL;
 
@@ -427,6 +437,12 @@ static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_objec
 	ret = check_object(file_priv, obj, args);
 	if (ret)
 		return ret;
+
+	if (args->flags & DRM_GEM_MMAP_PLACED_COHERENT) {
+		ret = drm_placed_make_coherent(obj, file_priv, placed_coherent(args->flags));
+		if (ret < 0)
+			return ret;
+	}
 
 	/* Offsets in bytes may be more than a 32-bit kernel can pass on. */
 	offset = drm_vma_node_offset_addr(&obj->vma_node) + args->offset;

@@ -11,6 +11,8 @@
 #include <drm/drm_device.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
 
 #include <uapi/drm/drm_placed.h>
 
@@ -74,6 +76,119 @@ DEFINE_EVENT(drm_placed_mmap, drm_placed_map_failed,
 	TP_PROTO(struct drm_device *dev, const struct drm_gem_mmap_placed *args,
 		 unsigned long result, unsigned int gaps),
 	TP_ARGS(dev, args, result, gaps));
+
+/*
+ * The objects of the events below go by their fake offset, in pages: it is what
+ * /proc/PID/maps shows, and debugfs.
+ */
+DECLARE_EVENT_CLASS(drm_placed_pages,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count),
+	TP_ARGS(obj, first, count),
+	TP_STRUCT__entry(
+		__field(unsigned long, object)
+		__field(pgoff_t, first)
+		__field(pgoff_t, count)
+	),
+	TP_fast_assign(
+		__entry->object = drm_vma_node_start(&obj->vma_node);
+		__entry->first = first;
+		__entry->count = count;
+	),
+	TP_printk("object=0x%lx first=%lu count=%lu",
+		  __entry->object, __entry->first, __entry->count)
+);
+
+/* Pages of a coherent object are sent to the device. */
+DEFINE_EVENT(drm_placed_pages, drm_placed_transfer,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count),
+	TP_ARGS(obj, first, count));
+
+/* A store faulted, and opened pages. */
+TRACE_EVENT(drm_placed_fault,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t page, pgoff_t first, unsigned int count),
+	TP_ARGS(obj, page, first, count),
+	TP_STRUCT__entry(
+		__field(unsigned long, object)
+		__field(pgoff_t, page)
+		__field(pgoff_t, first)
+		__field(unsigned int, count)
+	),
+	TP_fast_assign(
+		__entry->object = drm_vma_node_start(&obj->vma_node);
+		__entry->page = page;
+		__entry->first = first;
+		__entry->count = count;
+	),
+	TP_printk("object=0x%lx page=%lu first=%lu count=%u",
+		  __entry->object, __entry->page, __entry->first, __entry->count)
+);
+
+/* A chunk changed its state: 0 cold, 1 hot, 2 huge. */
+TRACE_EVENT(drm_placed_chunk,
+	TP_PROTO(struct drm_gem_object *obj, unsigned long chunk, int from, int to),
+	TP_ARGS(obj, chunk, from, to),
+	TP_STRUCT__entry(
+		__field(unsigned long, object)
+		__field(unsigned long, chunk)
+		__field(int, from)
+		__field(int, to)
+	),
+	TP_fast_assign(
+		__entry->object = drm_vma_node_start(&obj->vma_node);
+		__entry->chunk = chunk;
+		__entry->from = from;
+		__entry->to = to;
+	),
+	TP_printk("object=0x%lx chunk=%lu from=%s to=%s", __entry->object, __entry->chunk,
+		  __print_symbolic(__entry->from, { 0, "cold" }, { 1, "hot" }, { 2, "huge" }),
+		  __print_symbolic(__entry->to, { 0, "cold" }, { 1, "hot" }, { 2, "huge" }))
+);
+
+/* A collection that had something to look at has ended. */
+TRACE_EVENT(drm_placed_collect,
+	TP_PROTO(struct drm_gem_object *obj, unsigned long dirty, unsigned long sent,
+		 unsigned long runs, unsigned long changes, const unsigned long *states),
+	TP_ARGS(obj, dirty, sent, runs, changes, states),
+	TP_STRUCT__entry(
+		__field(unsigned long, object)
+		__field(unsigned long, dirty)
+		__field(unsigned long, sent)
+		__field(unsigned long, runs)
+		__field(unsigned long, changes)
+		__array(unsigned long, states, 3)
+	),
+	TP_fast_assign(
+		__entry->object = drm_vma_node_start(&obj->vma_node);
+		__entry->dirty = dirty;
+		__entry->sent = sent;
+		__entry->runs = runs;
+		__entry->changes = changes;
+		memcpy(__entry->states, states, sizeof(__entry->states));
+	),
+	TP_printk("object=0x%lx dirty=%lu sent=%lu runs=%lu changes=%lu cold=%lu hot=%lu huge=%lu",
+		  __entry->object, __entry->dirty, __entry->sent, __entry->runs,
+		  __entry->changes, __entry->states[0], __entry->states[1], __entry->states[2])
+);
+
+/* Pages of a coherent object are read back from the device. */
+TRACE_EVENT(drm_placed_read_back,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
+	TP_ARGS(obj, first, count, error),
+	TP_STRUCT__entry(
+		__field(unsigned long, object)
+		__field(pgoff_t, first)
+		__field(pgoff_t, count)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__entry->object = drm_vma_node_start(&obj->vma_node);
+		__entry->first = first;
+		__entry->count = count;
+		__entry->error = error;
+	),
+	TP_printk("object=0x%lx first=%lu count=%lu error=%d",
+		  __entry->object, __entry->first, __entry->count, __entry->error)
+);
 
 #endif
 

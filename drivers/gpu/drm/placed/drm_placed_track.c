@@ -1,0 +1,971 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/dma-fence.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
+
+#include <uapi/drm/drm_placed.h>
+
+#include "drm_placed_compat.h"
+#include "drm_placed_runs.h"
+#include "drm_placed_track_internal.h"
+#include "drm_placed_trace.h"
+
+/**
+ * DOC: coherent mappings
+ *
+ * A device that keeps a copy of each object, as virtio-gpu's host does, sees
+ * CPU stores only when they are transferred to it. This file makes mappings of
+ * an object coherent on such a device: it knows which pages were stored to, and
+ * sends them before the next operation of the device that may look at them; and
+ * after an operation that may have written the object, it reads back what the
+ * CPU touches, when it does.
+ *
+ * An object is tracked from the first drm_placed_track() on. Its mappings get
+ * vm_operations of the tracker's, which wrap the driver's, and start out
+ * write-protected. The object is divided into chunks of a page table each; the
+ * policy in drm_placed_policy.c decides for each chunk whether a store faults
+ * or sets a dirty bit that a collection finds. Only chunks with open pages,
+ * those that may be written without a fault, are looked at in a collection;
+ * so an object that nobody writes costs nothing once its chunks are cold.
+ *
+ * No store is lost:
+ *
+ * - A fault makes the entry writable itself, with the tracker's lock held,
+ *   rather than let core mm do it later; a collection holds the same lock. See
+ *   drm_placed_walk_map().
+ * - What is about to be unmapped (munmap, MAP_FIXED, exit, the split of a huge
+ *   entry) is reported by mm through &vm_operations_struct.zap before the
+ *   entries, and with them the dirty bits, are gone. See drm_placed_walk_zap().
+ *   mprotect() and mremap() keep dirty bits, and fork() leaves them to the parent.
+ * - All walks go through the reverse map, so that it does not matter how many
+ *   processes map an object, where, how often, or through which file; pages are
+ *   numbered from the start of the object, not of the mapping.
+ * - The bits that a collection took are cleared only when the TLB is flushed, and
+ *   what it found is queued to the device before the next collection can start.
+ *
+ * Reading back works by generations. Each operation that may write the object
+ * starts a new one, and removes what readable mappings show. A chunk whose
+ * generation is older is gone: the next access faults, and has the chunk read
+ * back first. While the device writes the chunk's memory, nobody else does.
+ * Mappings that cannot be read do not take part in any of this.
+ *
+ * Locks, outer to inner: mmap_lock, dma_resv, &drm_placed_funcs.lock,
+ * &drm_placed_track.lock, i_mmap_rwsem, page table locks. Nobody waits for the
+ * device with &drm_placed_track.lock held other than for room in its queue.
+ */
+
+static struct drm_placed_track *track_of(struct drm_gem_object *obj)
+{
+	/* Pairs with drm_placed_track(). */
+	return smp_load_acquire(&obj->placed);
+}
+
+/**
+ * drm_placed_is_tracked - does the object have a tracker?
+ * @obj: the object
+ *
+ * Return: whether drm_placed_track() was called for it.
+ */
+bool drm_placed_is_tracked(struct drm_gem_object *obj)
+{
+	return track_of(obj);
+}
+EXPORT_SYMBOL_GPL(drm_placed_is_tracked);
+
+/**
+ * drm_placed_is_complete - are all mappings of the object coherent?
+ * @obj: the object, which is tracked
+ * @flags: DRM_GEM_COHERENT_*: in which directions
+ *
+ * Return: whether there is nothing left to transfer in these directions but
+ * what the tracker knows of; false if the object was mapped when tracking
+ * began.
+ */
+bool drm_placed_is_complete(struct drm_gem_object *obj, u32 flags)
+{
+	struct drm_placed_track *track = track_of(obj);
+
+	return track->complete && !(flags & ~atomic_read(&track->flags));
+}
+EXPORT_SYMBOL_GPL(drm_placed_is_complete);
+
+/* The chunk with this number, which has none of its pages mapped if it is new. */
+static struct drm_placed_chunk *get_chunk(struct drm_placed_track *track, unsigned long index)
+{
+	struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
+
+	lockdep_assert_held(&track->lock);
+
+	if (chunk)
+		return chunk;
+
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return NULL;
+
+	if (xa_err(xa_store(&track->chunks, index, chunk, GFP_KERNEL_ACCOUNT))) {
+		kfree(chunk);
+		return NULL;
+	}
+
+	return chunk;
+}
+
+static void activate(struct drm_placed_track *track, unsigned long index,
+		     struct drm_placed_chunk *chunk)
+{
+	lockdep_assert_held(&track->lock);
+
+	if (xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
+		return;
+
+	xa_set_mark(&track->chunks, index, DRM_PLACED_ACTIVE);
+	track->states[chunk->policy.state]++;
+	WRITE_ONCE(track->active, track->active + 1);
+}
+
+static void deactivate(struct drm_placed_track *track, unsigned long index,
+		       struct drm_placed_chunk *chunk)
+{
+	lockdep_assert_held(&track->lock);
+
+	xa_clear_mark(&track->chunks, index, DRM_PLACED_ACTIVE);
+	track->states[chunk->policy.state]--;
+	WRITE_ONCE(track->active, track->active - 1);
+}
+
+/*
+ * Collecting
+ */
+
+/* The run that a collection sends, and for whom. */
+struct drm_placed_sender {
+	struct drm_placed_track *track;
+	struct drm_file *file;
+};
+
+static void send_run(void *arg, pgoff_t first, pgoff_t count)
+{
+	struct drm_placed_sender *sender = arg;
+	struct drm_placed_track *track = sender->track;
+
+	trace_drm_placed_transfer(track->obj, first, count);
+	track->funcs->send(track->obj, sender->file, first, count);
+	track->stats.sent += count;
+	track->stats.transfers++;
+}
+
+static struct drm_placed_runs begin_runs(struct drm_placed_sender *sender)
+{
+	return (struct drm_placed_runs) {
+		/* A clean page may be older than what the device wrote. */
+		.gap = sender->track->generation ? 0 : sender->track->gap,
+		.emit = send_run,
+		.arg = sender,
+	};
+}
+
+static void end_runs(struct drm_placed_track *track, struct drm_placed_runs *runs)
+{
+	drm_placed_runs_end(runs);
+	if (runs->runs && track->funcs->sent)
+		track->funcs->sent(track->obj);
+}
+
+/*
+ * Take what mappings that went away left in chunk->dirty. After the walk: what
+ * the walk did not find because it had been moved is here by now.
+ */
+static void join_dirty(struct drm_placed_chunk *chunk)
+{
+	unsigned int i;
+
+	for (i = 0; i < BITS_TO_LONGS(DRM_PLACED_CHUNK); i++)
+		if (READ_ONCE(chunk->dirty[i]))
+			chunk->found[i] |= xchg(&chunk->dirty[i], 0);
+}
+
+/* Which pages are still open, after what the walk did to those that were? */
+static void close_pages(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
+{
+	switch (chunk->action) {
+	case DRM_PLACED_KEEP:
+		break;
+	case DRM_PLACED_CLOSE_CLEAN:
+		bitmap_and(chunk->open, chunk->open, chunk->found, DRM_PLACED_CHUNK);
+		break;
+	case DRM_PLACED_CLOSE:
+		bitmap_zero(chunk->open, DRM_PLACED_CHUNK);
+		break;
+	}
+}
+
+/*
+ * The end of a chunk's collection: count, let the policy know, drop it from the
+ * active ones if nothing can be stored to it any more.
+ */
+static unsigned int settle_chunk(struct drm_placed_track *track, unsigned long index,
+				 struct drm_placed_chunk *chunk)
+{
+	unsigned int scanned = bitmap_weight(chunk->open, DRM_PLACED_CHUNK);
+	unsigned int dirty = bitmap_weight(chunk->found, DRM_PLACED_CHUNK);
+	unsigned int fresh = bitmap_weight_andnot(chunk->found, chunk->last, DRM_PLACED_CHUNK);
+	enum drm_placed_state before = chunk->policy.state;
+
+	bitmap_copy(chunk->last, chunk->found, DRM_PLACED_CHUNK);
+	close_pages(track, chunk);
+	if (drm_placed_policy_collected(&track->policy, &chunk->policy, chunk->action, scanned,
+					dirty, fresh, drm_placed_chunk_pages(track, index))) {
+		trace_drm_placed_chunk(track->obj, index, before, chunk->policy.state);
+		track->states[before]--;
+		track->states[chunk->policy.state]++;
+		track->stats.changes++;
+		if (drm_placed_broken(track->obj->dev, CLOSE) &&
+		    chunk->policy.state == DRM_PLACED_COLD)
+			bitmap_zero(chunk->open, DRM_PLACED_CHUNK);
+	}
+
+	track->stats.scanned += scanned;
+	track->stats.dirty += dirty;
+	return dirty;
+}
+
+/* Keep back the pages of a chunk outside of [first, last]. */
+static void keep_back(struct drm_placed_chunk *chunk, unsigned long index,
+		      pgoff_t first, pgoff_t last)
+{
+	pgoff_t base = index * DRM_PLACED_CHUNK;
+	unsigned int page;
+
+	if (first <= base && last >= base + DRM_PLACED_CHUNK - 1)
+		return;
+
+	for_each_set_bit(page, chunk->found, DRM_PLACED_CHUNK) {
+		if (base + page >= first && base + page <= last)
+			continue;
+		__clear_bit(page, chunk->found);
+		set_bit(page, chunk->dirty);
+	}
+}
+
+/* Ask what to do with each active chunk, and do it in all mappings. */
+static void walk_active(struct drm_placed_track *track)
+{
+	struct drm_placed_chunk *chunk;
+	unsigned long index;
+
+	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+		chunk->action = drm_placed_policy_collect(&track->policy, &chunk->policy);
+		bitmap_zero(chunk->found, DRM_PLACED_CHUNK);
+	}
+
+	drm_placed_walk_collect(track);
+}
+
+/* Everything is sent, so no page is dirty any more; the walk cleans them. */
+static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *runs)
+{
+	track->all_dirty = false;
+	WRITE_ONCE(track->active, track->active - 1);
+	drm_placed_runs_add(runs, 0, track->pages);
+}
+
+/**
+ * drm_placed_collect - send what was stored to an object to the device
+ * @obj: the object, which is tracked
+ * @file: whose operation needs it, or NULL
+ * @first: first page of the range to send
+ * @count: number of pages of the range
+ *
+ * Finds all stores to tracked mappings that happened before the call, calls
+ * &drm_placed_funcs.send for those in the range, and remembers the others for
+ * later. With nothing dirty it costs a look at the open pages; with nothing
+ * open, nothing.
+ *
+ * Locking: &drm_placed_funcs.lock is held, so that operations of the device can
+ * be queued behind in order. Takes &drm_placed_track.lock; may sleep.
+ *
+ * Return: the number of pages sent.
+ */
+unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *file,
+				 pgoff_t first, pgoff_t count)
+{
+	struct drm_placed_track *track = track_of(obj);
+	struct drm_placed_sender sender = { track, file };
+	unsigned long index, dirty = 0, changes;
+	struct drm_placed_chunk *chunk;
+	struct drm_placed_runs runs;
+	bool all;
+
+	if (!READ_ONCE(track->active))
+		return 0;
+
+	mutex_lock(&track->lock);
+	changes = track->stats.changes;
+	runs = begin_runs(&sender);
+	walk_active(track);
+
+	all = track->all_dirty;
+	if (all)
+		collect_all(track, &runs);
+
+	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+		join_dirty(chunk);
+		dirty += settle_chunk(track, index, chunk);
+		keep_back(chunk, index, first, first + count - 1);
+		if (!all)
+			drm_placed_runs_add_bitmap(&runs, index * DRM_PLACED_CHUNK, chunk->found,
+						   drm_placed_chunk_pages(track, index));
+		if (bitmap_empty(chunk->open, DRM_PLACED_CHUNK) &&
+		    bitmap_empty(chunk->dirty, DRM_PLACED_CHUNK))
+			deactivate(track, index, chunk);
+	}
+
+	end_runs(track, &runs);
+	drm_placed_policy_end(&track->policy, dirty);
+	track->stats.collections++;
+	trace_drm_placed_collect(obj, dirty, runs.pages, runs.runs,
+				 track->stats.changes - changes, track->states);
+	mutex_unlock(&track->lock);
+
+	return runs.pages;
+}
+EXPORT_SYMBOL_GPL(drm_placed_collect);
+
+/**
+ * drm_placed_query - list what was stored to an object and not yet sent
+ * @obj: the object, which is tracked
+ * @first: first page of the range to look at
+ * @count: number of pages of the range
+ * @runs: where to list them: &drm_placed_runs.emit and its arg are set
+ *
+ * What is dirty stays so. &drm_placed_runs.emit is called with the tracker's
+ * lock held and must not sleep.
+ *
+ * Locking: takes &drm_placed_track.lock; may sleep.
+ */
+void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+		      struct drm_placed_runs *runs)
+{
+	struct drm_placed_track *track = track_of(obj);
+	struct drm_placed_chunk *chunk;
+	unsigned long index;
+	unsigned int i;
+
+	mutex_lock(&track->lock);
+
+	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+		chunk->action = DRM_PLACED_KEEP;
+		bitmap_zero(chunk->found, DRM_PLACED_CHUNK);
+	}
+	drm_placed_walk_collect(track);
+
+	if (track->all_dirty)
+		drm_placed_runs_add(runs, first, count);
+
+	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+		join_dirty(chunk);
+		for (i = 0; i < BITS_TO_LONGS(DRM_PLACED_CHUNK); i++)
+			chunk->dirty[i] |= chunk->found[i];
+		if (track->all_dirty)
+			continue;
+
+		for_each_set_bit(i, chunk->found, DRM_PLACED_CHUNK)
+			if (index * DRM_PLACED_CHUNK + i < first ||
+			    index * DRM_PLACED_CHUNK + i >= first + count)
+				__clear_bit(i, chunk->found);
+		drm_placed_runs_add_bitmap(runs, index * DRM_PLACED_CHUNK, chunk->found,
+					   drm_placed_chunk_pages(track, index));
+	}
+	drm_placed_runs_end(runs);
+
+	mutex_unlock(&track->lock);
+}
+
+/**
+ * drm_placed_is_idle - can a collection of the object find anything?
+ * @obj: the object, which is tracked
+ *
+ * Return: true if there is nothing to collect before the next write fault,
+ * which calls &drm_placed_funcs.wake.
+ */
+bool drm_placed_is_idle(struct drm_gem_object *obj)
+{
+	return !READ_ONCE(track_of(obj)->active);
+}
+EXPORT_SYMBOL_GPL(drm_placed_is_idle);
+
+/**
+ * drm_placed_merge_gap - let transfers send clean pages, if that saves transfers
+ * @obj: the object, which is tracked
+ * @pages: number of clean pages between dirty ones that a transfer may send
+ *
+ * Only has an effect as long as the device has not written the object.
+ *
+ * Locking: takes &drm_placed_track.lock.
+ */
+void drm_placed_merge_gap(struct drm_gem_object *obj, pgoff_t pages)
+{
+	struct drm_placed_track *track = track_of(obj);
+
+	mutex_lock(&track->lock);
+	track->gap = pages;
+	mutex_unlock(&track->lock);
+}
+EXPORT_SYMBOL_GPL(drm_placed_merge_gap);
+
+/**
+ * drm_placed_mark_dirty - the device does not have what memory has
+ * @obj: the object, which is tracked
+ *
+ * For objects that were stored to before they were tracked, and for devices
+ * that have lost their copy: the next collection sends the whole object.
+ *
+ * Locking: takes &drm_placed_track.lock.
+ */
+void drm_placed_mark_dirty(struct drm_gem_object *obj)
+{
+	struct drm_placed_track *track = track_of(obj);
+
+	mutex_lock(&track->lock);
+	if (!track->all_dirty) {
+		track->all_dirty = true;
+		WRITE_ONCE(track->active, track->active + 1);
+		if (track->active == 1 && track->funcs->wake)
+			track->funcs->wake(obj);
+	}
+	mutex_unlock(&track->lock);
+}
+EXPORT_SYMBOL_GPL(drm_placed_mark_dirty);
+
+/*
+ * The device's writes
+ */
+
+/**
+ * drm_placed_device_writes - the device is about to write the object, maybe
+ * @obj: the object, which is tracked
+ *
+ * To be called before drm_placed_collect(), and that before the operation is
+ * queued, all under one hold of &drm_placed_funcs.lock: what readable mappings
+ * were stored to is sent before the operation, and what is loaded from them
+ * after this call waits for the operation and is read back.
+ *
+ * Locking: &drm_placed_funcs.lock is held. Takes &drm_placed_track.lock; may
+ * sleep.
+ */
+void drm_placed_device_writes(struct drm_gem_object *obj)
+{
+	struct drm_placed_track *track = track_of(obj);
+
+	mutex_lock(&track->lock);
+	track->generation++;
+	if (atomic_read(&track->flags) & DRM_GEM_COHERENT_FROM_DEVICE &&
+	    atomic_read(&track->readers) && !drm_placed_broken(obj->dev, READBACK))
+		drm_placed_walk_forget(track);
+	mutex_unlock(&track->lock);
+}
+EXPORT_SYMBOL_GPL(drm_placed_device_writes);
+
+/**
+ * drm_placed_track_error - the device refused a transfer
+ * @obj: the object, which is tracked
+ * @first: first page of the transfer
+ * @count: number of its pages
+ * @to_device: which way it went
+ *
+ * Says so once in the log, for each object. Whoever waits for pages that were
+ * to be read back gets SIGBUS; the next DRM_IOCTL_GEM_DIRTY that waits gets
+ * EIO. Nothing is sent again by itself. To be called before the fence of the
+ * transfer signals.
+ *
+ * Context: any but interrupts; takes no locks but RCU's.
+ */
+void drm_placed_track_error(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+			    bool to_device)
+{
+	struct drm_placed_track *track = track_of(obj);
+	unsigned long index;
+
+	if (!track)
+		return;
+
+	if (atomic_inc_return(&track->errors) == 1)
+		drm_err(obj->dev, "the device refused to %s pages %lu to %lu of a coherent object\n",
+			to_device ? "take" : "give back", first, first + count - 1);
+
+	if (to_device) {
+		atomic_set(&track->error, 1);
+		return;
+	}
+
+	for (index = first / DRM_PLACED_CHUNK; index * DRM_PLACED_CHUNK < first + count; index++) {
+		struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
+
+		if (chunk)
+			WRITE_ONCE(chunk->error, true);
+	}
+}
+EXPORT_SYMBOL_GPL(drm_placed_track_error);
+
+/**
+ * drm_placed_take_error - has the device refused a transfer?
+ * @obj: the object, which is tracked
+ *
+ * Return: -EIO, once for each time that nobody was told; otherwise 0.
+ */
+int drm_placed_take_error(struct drm_gem_object *obj)
+{
+	return atomic_xchg(&track_of(obj)->error, 0) ? -EIO : 0;
+}
+
+/* Send what a chunk has, so that reading it back loses no store. */
+static void send_chunk(struct drm_placed_track *track, unsigned long index,
+		       struct drm_placed_chunk *chunk)
+{
+	struct drm_placed_sender sender = { track, NULL };
+	struct drm_placed_runs runs = begin_runs(&sender);
+
+	if (!xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
+		return;
+
+	bitmap_zero(chunk->found, DRM_PLACED_CHUNK);
+	drm_placed_walk_close(track, index);
+	join_dirty(chunk);
+	drm_placed_runs_add_bitmap(&runs, index * DRM_PLACED_CHUNK, chunk->found,
+				   drm_placed_chunk_pages(track, index));
+	end_runs(track, &runs);
+
+	bitmap_zero(chunk->open, DRM_PLACED_CHUNK);
+	deactivate(track, index, chunk);
+	chunk->policy = (struct drm_placed_policy_chunk) {};
+}
+
+/* Is the chunk's memory what the device has, or does this mapping not care? */
+static bool is_valid(struct drm_placed_track *track, const struct drm_placed_chunk *chunk,
+		     unsigned long vm_flags)
+{
+	if (chunk->generation == track->generation || !(vm_flags & VM_MAYREAD))
+		return true;
+
+	return !(atomic_read(&track->flags) & DRM_GEM_COHERENT_FROM_DEVICE) ||
+	       drm_placed_broken(track->obj->dev, READBACK);
+}
+
+/* Queue the reading back of a chunk, unless somebody else was faster. */
+static int begin_read_back(struct drm_placed_track *track, unsigned long index,
+			   unsigned long vm_flags)
+{
+	struct drm_gem_object *obj = track->obj;
+	struct drm_placed_chunk *chunk;
+	struct dma_fence *fence;
+	int ret;
+
+	ret = track->funcs->lock(obj);
+	if (ret)
+		return ret;
+
+	mutex_lock(&track->lock);
+	chunk = xa_load(&track->chunks, index);
+	if (!chunk->fence && !is_valid(track, chunk, vm_flags)) {
+		unsigned int pages = drm_placed_chunk_pages(track, index);
+
+		send_chunk(track, index, chunk);
+		chunk->reading = track->generation;
+		fence = track->funcs->read_back(obj, index * DRM_PLACED_CHUNK, pages);
+		if (IS_ERR(fence))
+			ret = PTR_ERR(fence);
+		else if (fence)
+			chunk->fence = fence;
+		else
+			chunk->generation = chunk->reading;
+		track->stats.read_back += ret ? 0 : pages;
+		trace_drm_placed_read_back(obj, index * DRM_PLACED_CHUNK, pages, ret);
+	}
+	mutex_unlock(&track->lock);
+
+	track->funcs->unlock(obj);
+	return ret;
+}
+
+struct drm_placed_fence_wait {
+	struct dma_fence_cb cb;
+	struct completion done;
+};
+
+static void fence_signaled(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	complete(&container_of(cb, struct drm_placed_fence_wait, cb)->done);
+}
+
+/* dma_fence_wait() is for any signal, or for none. */
+static int wait_killable(struct dma_fence *fence)
+{
+	struct drm_placed_fence_wait wait;
+	int ret;
+
+	init_completion(&wait.done);
+	if (dma_fence_add_callback(fence, &wait.cb, fence_signaled))
+		return 0;
+
+	ret = wait_for_completion_killable(&wait.done);
+	if (ret && !dma_fence_remove_callback(fence, &wait.cb))
+		wait_for_completion(&wait.done);
+	return ret;
+}
+
+/*
+ * Wait for a reading back in a fault. If the fault may be repeated, mmap_lock is
+ * dropped meanwhile, for others to map and unmap.
+ */
+static vm_fault_t wait_in_fault(struct vm_fault *vmf, struct drm_gem_object *obj,
+				struct dma_fence *fence)
+{
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return wait_killable(fence) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+
+	/* Without the lock the mapping may go, and the object with it. */
+	drm_gem_object_get(obj);
+	release_fault_lock(vmf);
+	wait_killable(fence);
+	drm_gem_object_put(obj);
+
+	/* NOPAGE, too: what calls pfn_mkwrite() knows no other end. */
+	return VM_FAULT_RETRY | VM_FAULT_NOPAGE;
+}
+
+/* The end of reading back, if there was one and it has ended. */
+static void settle_read_back(struct drm_placed_chunk *chunk)
+{
+	if (!chunk->fence || !dma_fence_is_signaled(chunk->fence))
+		return;
+
+	dma_fence_put(chunk->fence);
+	chunk->fence = NULL;
+	chunk->generation = chunk->reading;
+}
+
+/*
+ * Get a chunk that this mapping may access now. On success the tracker's lock is
+ * held; otherwise *ret is what the fault handler returns.
+ */
+static struct drm_placed_chunk *lock_chunk(struct vm_fault *vmf, struct drm_placed_track *track,
+					   unsigned long index, vm_fault_t *ret)
+{
+	unsigned long vm_flags = vmf->vma->vm_flags;
+	struct drm_placed_chunk *chunk;
+	struct dma_fence *fence;
+
+	for (;;) {
+		mutex_lock(&track->lock);
+		chunk = get_chunk(track, index);
+		if (!chunk) {
+			*ret = VM_FAULT_OOM;
+			break;
+		}
+
+		settle_read_back(chunk);
+		if (chunk->fence) {
+			fence = dma_fence_get(chunk->fence);
+			mutex_unlock(&track->lock);
+			*ret = wait_in_fault(vmf, track->obj, fence);
+			dma_fence_put(fence);
+			return NULL;
+		}
+
+		if (chunk->error) {
+			/* Once: whoever comes back has it tried again. */
+			chunk->error = false;
+			chunk->generation = 0;
+			*ret = VM_FAULT_SIGBUS;
+			break;
+		}
+
+		if (is_valid(track, chunk, vm_flags))
+			return chunk;
+
+		mutex_unlock(&track->lock);
+		if (begin_read_back(track, index, vm_flags)) {
+			*ret = VM_FAULT_SIGBUS;
+			return NULL;
+		}
+	}
+
+	mutex_unlock(&track->lock);
+	return NULL;
+}
+
+/*
+ * Faults
+ */
+
+/* The page of the object: the mapping may be what is left of a larger one. */
+static pgoff_t fault_page(const struct vm_fault *vmf, const struct drm_placed_track *track)
+{
+	if (drm_placed_broken(track->obj->dev, PAGE))
+		return (vmf->address - vmf->vma->vm_start) >> PAGE_SHIFT;
+
+	return vmf->pgoff - drm_placed_start(track);
+}
+
+/* What to map when a page is read: its neighbours come for nothing. */
+static struct drm_placed_window read_window(struct drm_placed_track *track,
+					    const struct drm_placed_chunk *chunk,
+					    unsigned long index, unsigned int page)
+{
+	unsigned int pages = drm_placed_chunk_pages(track, index);
+	unsigned int around = min_t(unsigned int, SZ_64K >> PAGE_SHIFT, DRM_PLACED_CHUNK);
+
+	/* What was read back is going to be read. */
+	if (chunk->generation)
+		return (struct drm_placed_window) { 0, pages };
+
+	page = round_down(page, around);
+	return (struct drm_placed_window) { page, min(around, pages - page) };
+}
+
+/* Make the page of a write fault writable, and those that the policy wants. */
+static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *track,
+			     struct drm_placed_chunk *chunk, pgoff_t page)
+{
+	unsigned long index = page / DRM_PLACED_CHUNK;
+	bool idle = !track->active;
+	struct drm_placed_window window;
+	vm_fault_t ret;
+
+	if (!xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
+		activate(track, index, chunk);
+
+	track->states[chunk->policy.state]--;
+	window = drm_placed_policy_fault(&track->policy, &chunk->policy, page % DRM_PLACED_CHUNK,
+					 drm_placed_chunk_pages(track, index));
+	track->states[chunk->policy.state]++;
+
+	if (drm_placed_broken(track->obj->dev, OPEN)) {
+		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);
+		ret = 0;
+	} else {
+		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, true);
+	}
+	track->stats.faults++;
+	track->stats.opened += window.count;
+	trace_drm_placed_fault(track->obj, page, index * DRM_PLACED_CHUNK + window.first,
+			       window.count);
+
+	if (idle && track->funcs->wake)
+		track->funcs->wake(track->obj);
+	return ret;
+}
+
+static vm_fault_t track_access(struct vm_fault *vmf, bool write)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vmf->vma);
+	pgoff_t page = fault_page(vmf, track);
+	unsigned long index = page / DRM_PLACED_CHUNK;
+	struct drm_placed_window window;
+	struct drm_placed_chunk *chunk;
+	vm_fault_t ret;
+
+	if (page >= track->pages)
+		return VM_FAULT_SIGBUS;
+
+	chunk = lock_chunk(vmf, track, index, &ret);
+	if (!chunk)
+		return ret;
+
+	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
+	if (write) {
+		ret = open_pages(vmf, track, chunk, page);
+	} else if (vmf->vma->vm_flags & VM_PFNMAP) {
+		window = read_window(track, chunk, index, page % DRM_PLACED_CHUNK);
+		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, false);
+	} else {
+		/* Struct pages are counted: their driver maps them, read-only. */
+		ret = track->orig->fault(vmf);
+	}
+
+	mutex_unlock(&track->lock);
+	return ret;
+}
+
+static vm_fault_t drm_placed_track_fault(struct vm_fault *vmf)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vmf->vma);
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+
+	/* Struct pages have to be there first; then the store faults again. */
+	if (!(vmf->vma->vm_flags & VM_PFNMAP) || drm_placed_broken(track->obj->dev, OPEN))
+		write = false;
+
+	return track_access(vmf, write);
+}
+
+static vm_fault_t drm_placed_track_mkwrite(struct vm_fault *vmf)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vmf->vma);
+	vm_fault_t ret = track_access(vmf, true);
+
+	/* What core mm would do next, and time for a collection before it does. */
+	if (drm_placed_broken(track->obj->dev, OPEN) && !ret)
+		usleep_range(200, 500);
+
+	return ret;
+}
+
+static void drm_placed_track_zap(struct vm_area_struct *vma, unsigned long start,
+				 unsigned long end)
+{
+	drm_placed_walk_zap(drm_placed_track_of(vma), vma, start, end);
+}
+
+static void drm_placed_track_open(struct vm_area_struct *vma)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vma);
+
+	if (track->orig->open)
+		track->orig->open(vma);
+	if (vma->vm_flags & VM_MAYREAD)
+		atomic_inc(&track->readers);
+}
+
+static void drm_placed_track_close(struct vm_area_struct *vma)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vma);
+
+	if (vma->vm_flags & VM_MAYREAD)
+		atomic_dec(&track->readers);
+	/* May free the object, and the tracker. */
+	if (track->orig->close)
+		track->orig->close(vma);
+}
+
+/**
+ * drm_placed_track_mmap - track a mapping
+ * @obj: the object
+ * @vma: the mapping, as the driver has set it up
+ *
+ * To be called at the end of &drm_gem_object_funcs.mmap. Does nothing for an
+ * object without a tracker. A mapping that is not for reading can then never
+ * become so: it might show what the device has long overwritten.
+ *
+ * Locking: mmap_lock is held for writing.
+ */
+void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	struct drm_placed_track *track = track_of(obj);
+
+	if (!track || !(vma->vm_flags & VM_SHARED))
+		return;
+
+	if (drm_placed_broken(obj->dev, DMABUF) &&
+	    vma->vm_file->f_op->mmap != obj->dev->driver->fops->mmap)
+		return;
+
+	vma->vm_ops = &track->vm_ops;
+	if (!(vma->vm_flags & VM_READ))
+		vm_flags_clear(vma, VM_MAYREAD);
+	else
+		atomic_inc(&track->readers);
+}
+EXPORT_SYMBOL_GPL(drm_placed_track_mmap);
+
+/* What the device wrote before it was to be read back is to be read back, too. */
+static void add_flags(struct drm_placed_track *track, u32 flags)
+{
+	u32 old = atomic_fetch_or(flags, &track->flags);
+
+	if (!(flags & ~old & DRM_GEM_COHERENT_FROM_DEVICE))
+		return;
+
+	mutex_lock(&track->lock);
+	drm_placed_walk_forget(track);
+	mutex_unlock(&track->lock);
+}
+
+/**
+ * drm_placed_track - start to track the mappings of an object
+ * @obj: the object; its driver has &drm_driver.placed
+ * @flags: DRM_GEM_COHERENT_*
+ *
+ * Mappings made from now on are tracked. For an object that is tracked already,
+ * adds to its flags.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int drm_placed_track(struct drm_gem_object *obj, u32 flags)
+{
+	const struct vm_operations_struct *orig = obj->funcs->vm_ops;
+	struct drm_placed_track *track = track_of(obj);
+
+	if (track) {
+		add_flags(track, flags);
+		return 0;
+	}
+
+	track = kzalloc(sizeof(*track), GFP_KERNEL_ACCOUNT);
+	if (!track)
+		return -ENOMEM;
+
+	track->obj = obj;
+	track->funcs = obj->dev->driver->placed;
+	track->pages = obj->size >> PAGE_SHIFT;
+	track->orig = orig;
+	track->vm_ops = *orig;
+	track->vm_ops.open = drm_placed_track_open;
+	track->vm_ops.close = drm_placed_track_close;
+	track->vm_ops.fault = drm_placed_track_fault;
+	track->vm_ops.pfn_mkwrite = drm_placed_track_mkwrite;
+	track->vm_ops.page_mkwrite = drm_placed_track_mkwrite;
+	track->vm_ops.zap = drm_placed_track_zap;
+	atomic_set(&track->flags, flags);
+	mutex_init(&track->lock);
+	xa_init(&track->chunks);
+	track->complete = !drm_placed_walk_is_mapped(track);
+	drm_placed_policy_init(&track->policy, READ_ONCE(obj->dev->placed_policy), track->pages);
+
+	/* Pairs with track_of(). Somebody else may have been faster. */
+	if (cmpxchg(&obj->placed, NULL, track)) {
+		kfree(track);
+		return drm_placed_track(obj, flags);
+	}
+
+	return 0;
+}
+EXPORT_SYMBOL_GPL(drm_placed_track);
+
+/**
+ * drm_placed_untrack - free the tracker of an object, if it has one
+ * @obj: the object, which is being freed
+ *
+ * Called by drm_gem_object_release(): nothing maps the object any more.
+ */
+void drm_placed_untrack(struct drm_gem_object *obj)
+{
+	struct drm_placed_track *track = obj->placed;
+	struct drm_placed_chunk *chunk;
+	unsigned long index;
+
+	if (!track)
+		return;
+
+	obj->placed = NULL;
+	xa_for_each(&track->chunks, index, chunk) {
+		dma_fence_put(chunk->fence);
+		kfree(chunk);
+	}
+	xa_destroy(&track->chunks);
+	mutex_destroy(&track->lock);
+	kfree(track);
+}

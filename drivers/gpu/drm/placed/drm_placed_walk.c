@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <linux/bitops.h>
+#include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pgtable.h>
+
+#include <asm/cacheflush.h>
+#include <asm/tlbflush.h>
+
+#include "drm_placed_compat.h"
+#include "drm_placed_track_internal.h"
+
+/**
+ * DOC: page table walks of the dirty tracker
+ *
+ * What the tracker does to page tables: make entries writable, take their dirty
+ * bits, protect them, remove them. It follows mm/mapping_dirty_helpers.c, and
+ * differs from it where that stands in the tracker's way. There, a call walks
+ * one range of an object, visits every entry in it, and flushes the TLB; here,
+ * one walk takes all chunks of an object that have open pages, wherever they
+ * are, looks at the open pages only, and flushes once for each mapping. There,
+ * protecting and cleaning are two walks, with room for a store between them;
+ * here they are one step under the page table lock.
+ *
+ * The file is always built in, even if DRM is a module: page tables are not
+ * something that modules are let near, and exporting the half dozen functions
+ * of mm that it needs would be worse than exporting the five that it has.
+ *
+ * All walks find the mappings of an object through the reverse map of the
+ * device's address space, with i_mmap_rwsem held. A mapping leaves the reverse
+ * map before its page tables are freed, and enters it before it has any. fork()
+ * links the child's mapping behind the parent's, and copies entries under both
+ * page table locks: a walk that comes to the parent first and protects an entry
+ * too late finds the copy when it comes to the child. mremap() does likewise.
+ */
+
+/* The part of a mapping that a walk has changed and must flush. */
+struct drm_placed_flush {
+	struct vm_area_struct *vma;
+	struct mmu_notifier_range range;
+	unsigned long start, end;
+};
+
+static void flush_begin(struct drm_placed_flush *flush, struct vm_area_struct *vma,
+			unsigned long start, unsigned long end)
+{
+	flush->vma = vma;
+	flush->start = end;
+	flush->end = start;
+
+	mmu_notifier_range_init(&flush->range, MMU_NOTIFY_PROTECTION_PAGE, 0, vma->vm_mm,
+				start, end);
+	mmu_notifier_invalidate_range_start(&flush->range);
+	inc_tlb_flush_pending(vma->vm_mm);
+}
+
+static void flush_add(struct drm_placed_flush *flush, unsigned long start, unsigned long end)
+{
+	flush->start = min(flush->start, start);
+	flush->end = max(flush->end, end);
+}
+
+/*
+ * Entries that somebody else has cleaned or protected, and not flushed yet, may
+ * still be written through the TLB. So if there is such a one, flush it all.
+ */
+static void flush_end(struct drm_placed_flush *flush, const struct drm_placed_track *track)
+{
+	struct vm_area_struct *vma = flush->vma;
+
+	if (drm_placed_broken(track->obj->dev, FLUSH))
+		;
+	else if (mm_tlb_flush_nested(vma->vm_mm))
+		flush_tlb_range(vma, flush->range.start, flush->range.end);
+	else if (flush->start < flush->end)
+		flush_tlb_range(vma, flush->start, flush->end);
+
+	dec_tlb_flush_pending(vma->vm_mm);
+	mmu_notifier_invalidate_range_end(&flush->range);
+}
+
+/* The page middle directory's entry for an address, or NULL. */
+static pmd_t *find_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (pgd_none_or_clear_bad(pgd))
+		return NULL;
+
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none_or_clear_bad(p4d))
+		return NULL;
+
+	pud = pud_offset(p4d, addr);
+	if (pud_none_or_clear_bad(pud))
+		return NULL;
+
+	return pmd_offset(pud, addr);
+}
+
+/* The page of the object that an address of a mapping shows. */
+static pgoff_t page_of(const struct drm_placed_track *track, struct vm_area_struct *vma,
+		       unsigned long addr)
+{
+	return linear_page_index(vma, addr) - drm_placed_start(track);
+}
+
+/* The address at which a mapping shows a page of the object, if it does. */
+static unsigned long address_of(const struct drm_placed_track *track,
+				struct vm_area_struct *vma, pgoff_t page)
+{
+	return vma->vm_start + ((page + drm_placed_start(track) - vma->vm_pgoff) << PAGE_SHIFT);
+}
+
+/*
+ * Take the dirty bits of the open ones among the entries of [first, last) of a
+ * chunk, and do what the action says. ptes is the entry of page first, at addr.
+ * Returns whether an entry was found dirty, in found.
+ */
+static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *chunk,
+		      unsigned int first, unsigned int last, pte_t *ptes, unsigned long addr,
+		      enum drm_placed_action action, unsigned long *found)
+{
+	struct vm_area_struct *vma = flush->vma;
+	unsigned int word;
+
+	for (word = BIT_WORD(first); word <= BIT_WORD(last - 1); word++) {
+		unsigned int base = word * BITS_PER_LONG;
+		unsigned long open = READ_ONCE(chunk->open[word]);
+
+		if (base < first)
+			open &= BITMAP_FIRST_WORD_MASK(first);
+		if (base + BITS_PER_LONG > last)
+			open &= BITMAP_LAST_WORD_MASK(last);
+
+		for (; open; open &= open - 1) {
+			unsigned int page = base + __ffs(open);
+			pte_t *pte = ptes + (page - first);
+			pte_t old, new = ptep_get(pte);
+			unsigned long at;
+
+			if (!pte_dirty(new) &&
+			    (action == DRM_PLACED_KEEP || !pte_write(new)))
+				continue;
+			if (!pte_present(new))
+				continue;
+
+			at = addr + ((unsigned long)(page - first) << PAGE_SHIFT);
+			old = ptep_modify_prot_start(vma, at, pte);
+			new = pte_mkclean(old);
+			if (action == DRM_PLACED_CLOSE ||
+			    (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old)))
+				new = pte_wrprotect(new);
+			ptep_modify_prot_commit(vma, at, pte, old, new);
+			flush_add(flush, at, at + PAGE_SIZE);
+
+			if (pte_dirty(old))
+				__set_bit(page, found);
+		}
+	}
+}
+
+/* As take_ptes(), for a chunk or a part of it that is mapped by one entry. */
+static void take_pmd(struct drm_placed_flush *flush, unsigned int first, unsigned int last,
+		     pmd_t *pmd, unsigned long addr, enum drm_placed_action action,
+		     unsigned long *found)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	struct vm_area_struct *vma = flush->vma;
+	unsigned long start = addr & PMD_MASK;
+	pmd_t old = *pmd;
+
+	if (!pmd_dirty(old) && (action == DRM_PLACED_KEEP || !pmd_write(old)))
+		return;
+
+	/* Clears and flushes: nothing can be written until it is set again. */
+	old = pmdp_invalidate(vma, start, pmd);
+	if (pmd_dirty(old))
+		bitmap_set(found, first, last - first);
+
+	old = pmd_mkclean(old);
+	if (action != DRM_PLACED_KEEP)
+		old = pmd_wrprotect(old);
+	set_pmd_at(vma->vm_mm, start, pmd, old);
+	flush_add(flush, start, start + PMD_SIZE);
+#endif
+}
+
+static bool is_huge(pmd_t pmd)
+{
+	return pmd_trans_huge(pmd) || pmd_devmap(pmd);
+}
+
+/*
+ * Take the dirty bits of a chunk in [start, end) of a mapping. With harvest,
+ * what is found goes to chunk->dirty under the page table lock, for those who
+ * do not hold the tracker's lock; without, to chunk->found.
+ */
+static void take_chunk(struct drm_placed_track *track, struct drm_placed_flush *flush,
+		       struct drm_placed_chunk *chunk, unsigned long index,
+		       unsigned long start, unsigned long end,
+		       enum drm_placed_action action, bool harvest)
+{
+	struct vm_area_struct *vma = flush->vma;
+	DECLARE_BITMAP(harvested, DRM_PLACED_CHUNK);
+	unsigned long *found = harvest ? harvested : chunk->found;
+	pgoff_t base = index * DRM_PLACED_CHUNK;
+	unsigned long next;
+
+	/* A mapping need not be aligned as its object is: two tables, at most. */
+	for (; start < end; start = next) {
+		pmd_t *pmd = find_pmd(vma->vm_mm, start);
+		unsigned int first, last, bit;
+		spinlock_t *ptl;
+		pte_t *ptes;
+
+		next = pmd_addr_end(start, end);
+		if (!pmd)
+			continue;
+
+		first = page_of(track, vma, start) - base;
+		last = first + ((next - start) >> PAGE_SHIFT);
+		if (harvest)
+			bitmap_zero(harvested, DRM_PLACED_CHUNK);
+again:
+		ptl = pmd_trans_huge_lock(pmd, vma);
+		if (ptl) {
+			take_pmd(flush, first, last, pmd, start, action, found);
+			if (harvest)
+				for_each_set_bit(bit, harvested, DRM_PLACED_CHUNK)
+					set_bit(bit, chunk->dirty);
+			spin_unlock(ptl);
+			continue;
+		}
+
+		ptes = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
+		if (!ptes) {
+			/* Somebody put a huge entry there since we looked, or nothing. */
+			if (is_huge(pmdp_get_lockless(pmd)))
+				goto again;
+			continue;
+		}
+
+		take_ptes(flush, chunk, first, last, ptes, start, action, found);
+		if (harvest)
+			for_each_set_bit(bit, harvested, DRM_PLACED_CHUNK)
+				set_bit(bit, chunk->dirty);
+		pte_unmap_unlock(ptes, ptl);
+	}
+}
+
+/* Is this mapping tracked, and could it have been written? */
+static bool is_tracked(const struct drm_placed_track *track, struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &track->vm_ops && vma->vm_flags & VM_MAYWRITE;
+}
+
+/* All active chunks, or one, in [start, end) of one mapping. */
+static void take_vma(struct drm_placed_track *track, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end, bool harvest)
+{
+	pgoff_t first = page_of(track, vma, start);
+	pgoff_t last = page_of(track, vma, end - 1);
+	struct drm_placed_flush flush;
+	struct drm_placed_chunk *chunk;
+	unsigned long index;
+
+	flush_begin(&flush, vma, start, end);
+
+	index = first / DRM_PLACED_CHUNK;
+	for (chunk = xa_find(&track->chunks, &index, last / DRM_PLACED_CHUNK, DRM_PLACED_ACTIVE);
+	     chunk;
+	     chunk = xa_find_after(&track->chunks, &index, last / DRM_PLACED_CHUNK,
+				   DRM_PLACED_ACTIVE)) {
+		pgoff_t from = max_t(pgoff_t, first, index * DRM_PLACED_CHUNK);
+		pgoff_t to = min_t(pgoff_t, last,
+				   index * DRM_PLACED_CHUNK + DRM_PLACED_CHUNK - 1);
+
+		take_chunk(track, &flush, chunk, index, address_of(track, vma, from),
+			   address_of(track, vma, to) + PAGE_SIZE,
+			   harvest ? DRM_PLACED_CLOSE : chunk->action, harvest);
+	}
+
+	flush_end(&flush, track);
+}
+
+/* Clip [first, last] of the object to a mapping: false if nothing is left. */
+static bool clip(const struct drm_placed_track *track, struct vm_area_struct *vma,
+		 pgoff_t first, pgoff_t last, unsigned long *start, unsigned long *end)
+{
+	pgoff_t lowest = page_of(track, vma, vma->vm_start);
+
+	first = max(first, lowest);
+	last = min(last, lowest + vma_pages(vma) - 1);
+	if (first > last)
+		return false;
+
+	*start = address_of(track, vma, first);
+	*end = address_of(track, vma, last) + PAGE_SIZE;
+	return true;
+}
+
+static struct address_space *mapping_of(const struct drm_placed_track *track)
+{
+	return track->obj->dev->anon_inode->i_mapping;
+}
+
+/* Take pages [first, last] in all mappings, as the chunks' actions say. */
+static void take_mappings(struct drm_placed_track *track, pgoff_t first, pgoff_t last)
+{
+	struct address_space *mapping = mapping_of(track);
+	struct vm_area_struct *vma;
+	unsigned long start, end;
+
+	lockdep_assert_held(&track->lock);
+
+	i_mmap_lock_read(mapping);
+	vma_interval_tree_foreach(vma, &mapping->i_mmap, first + drm_placed_start(track),
+				  last + drm_placed_start(track)) {
+		/* Those that follow may be writable: go on, do not stop. */
+		if (!is_tracked(track, vma)) {
+			if (drm_placed_broken(track->obj->dev, READONLY))
+				break;
+			continue;
+		}
+
+		if (clip(track, vma, first, last, &start, &end))
+			take_vma(track, vma, start, end, false);
+	}
+	i_mmap_unlock_read(mapping);
+}
+
+/**
+ * drm_placed_walk_collect - take the dirty bits of all active chunks
+ * @track: the tracker
+ *
+ * Does to the open pages of each active chunk what &drm_placed_chunk.action
+ * says, in all mappings, and notes in &drm_placed_chunk.found those that were
+ * dirty. All stores that happened before the call are found, here or in
+ * &drm_placed_chunk.dirty, which the caller reads afterwards. Stores that
+ * happen after the call to pages that are still open make them dirty again.
+ *
+ * Locking: &drm_placed_track.lock is held. Takes i_mmap_rwsem for reading and
+ * page table locks; may sleep.
+ */
+void drm_placed_walk_collect(struct drm_placed_track *track)
+{
+	take_mappings(track, 0, track->pages - 1);
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_collect);
+
+/**
+ * drm_placed_walk_close - protect all pages of a chunk
+ * @track: the tracker
+ * @index: number of the chunk, which is active
+ *
+ * As drm_placed_walk_collect() for one chunk, with %DRM_PLACED_CLOSE.
+ */
+void drm_placed_walk_close(struct drm_placed_track *track, unsigned long index)
+{
+	struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
+	pgoff_t first = index * DRM_PLACED_CHUNK;
+
+	chunk->action = DRM_PLACED_CLOSE;
+	take_mappings(track, first, first + drm_placed_chunk_pages(track, index) - 1);
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_close);
+
+/**
+ * drm_placed_walk_zap - entries of a mapping are about to go away
+ * @track: the tracker
+ * @vma: the mapping
+ * @start: first address
+ * @end: end of the addresses
+ *
+ * mm throws the dirty bits of PFN mappings away with the entries. So take them
+ * before, into &drm_placed_chunk.dirty, and protect the entries, so that no
+ * store comes between here and there. Faults must be kept off the range by the
+ * caller: munmap() and exit do so by mmap_lock, drm_placed_walk_forget() by the
+ * tracker's lock.
+ *
+ * Locking: called with i_mmap_rwsem, mmap_lock or neither; does not take
+ * &drm_placed_track.lock. Takes page table locks; may sleep.
+ */
+void drm_placed_walk_zap(struct drm_placed_track *track, struct vm_area_struct *vma,
+			 unsigned long start, unsigned long end)
+{
+	if (drm_placed_broken(track->obj->dev, ZAP))
+		return;
+
+	if (is_tracked(track, vma) && xa_marked(&track->chunks, DRM_PLACED_ACTIVE))
+		take_vma(track, vma, start, end, true);
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_zap);
+
+/**
+ * drm_placed_walk_forget - remove what readable mappings show
+ * @track: the tracker
+ *
+ * Removes all entries that tracked mappings with %VM_MAYREAD have, so that the
+ * next access faults. Dirty bits are taken as by drm_placed_walk_zap(). Costs
+ * as much as there are chunks mapped.
+ *
+ * Locking: &drm_placed_track.lock is held. Takes i_mmap_rwsem for reading and
+ * page table locks; may sleep.
+ */
+void drm_placed_walk_forget(struct drm_placed_track *track)
+{
+	struct address_space *mapping = mapping_of(track);
+	struct drm_placed_chunk *chunk;
+	struct vm_area_struct *vma;
+	unsigned long index, start, end;
+
+	lockdep_assert_held(&track->lock);
+
+	if (!xa_marked(&track->chunks, DRM_PLACED_MAPPED))
+		return;
+
+	i_mmap_lock_read(mapping);
+	vma_interval_tree_foreach(vma, &mapping->i_mmap, drm_placed_start(track),
+				  drm_placed_start(track) + track->pages - 1) {
+		if (vma->vm_ops != &track->vm_ops || !(vma->vm_flags & VM_MAYREAD))
+			continue;
+
+		xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_MAPPED) {
+			pgoff_t first = index * DRM_PLACED_CHUNK;
+			pgoff_t last = first + DRM_PLACED_CHUNK - 1;
+
+			/* Chunks in a row cost one call, and one flush. */
+			while (xa_get_mark(&track->chunks, index + 1, DRM_PLACED_MAPPED)) {
+				last += DRM_PLACED_CHUNK;
+				index++;
+			}
+
+			if (clip(track, vma, first, last, &start, &end))
+				zap_page_range_single(vma, start, end - start, NULL);
+		}
+	}
+	i_mmap_unlock_read(mapping);
+
+	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_MAPPED)
+		xa_clear_mark(&track->chunks, index, DRM_PLACED_MAPPED);
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_forget);
+
+/*
+ * How the pages of an object are to be mapped. Asked for one of them: the
+ * memory of an object is all of one kind.
+ */
+static pgprot_t prot_of(struct drm_placed_track *track, struct vm_area_struct *vma, pgoff_t page)
+{
+	pgprot_t prot = vma->vm_page_prot;
+
+	drm_placed_track_pfn(vma, &prot, track->funcs->pfn(track->obj, page));
+	return prot;
+}
+
+/*
+ * Make an entry writable or, where there is none, make one. The page that
+ * faulted is as good as written.
+ */
+static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
+		     pgoff_t page, unsigned long at, pte_t *pte, pgprot_t prot,
+		     bool write, bool fault)
+{
+	pte_t old = ptep_get(pte), new;
+
+	if (pte_none(old)) {
+		/* Struct pages are counted: that is for their driver to do. */
+		if (!(vma->vm_flags & VM_PFNMAP))
+			return;
+
+		new = pte_mkspecial(pfn_pte(track->funcs->pfn(track->obj, page), prot));
+		/* The neighbours stay clean: who stores to them sets the dirty bit. */
+		if (write)
+			new = pte_mkwrite(new, vma);
+		if (fault)
+			new = write ? pte_mkdirty(pte_mkyoung(new)) : pte_mkyoung(new);
+		set_pte_at(vma->vm_mm, at, pte, new);
+		update_mmu_cache(vma, at, pte);
+		return;
+	}
+
+	if (!write || !pte_present(old) || (pte_write(old) && !fault))
+		return;
+
+	new = pte_mkwrite(pte_mkyoung(old), vma);
+	if (fault)
+		new = pte_mkdirty(new);
+	if (ptep_set_access_flags(vma, at, pte, new, 1))
+		update_mmu_cache(vma, at, pte);
+}
+
+/**
+ * drm_placed_walk_map - map pages of a chunk, or make them writable
+ * @track: the tracker
+ * @vma: the mapping
+ * @index: number of the chunk
+ * @window: pages in the chunk; those that the mapping does not show in the same
+ *	page table as @addr are left out
+ * @addr: the address that faulted, which shows a page of the window
+ * @write: for writing
+ *
+ * With @write, the entries become writable with the page table lock held, and
+ * the pages are noted in &drm_placed_chunk.open before: there is no moment in
+ * which a store could happen that a collection would not find. Core mm's own
+ * way, to make the entry writable after the fault handler has returned, leaves
+ * such a moment.
+ *
+ * Locking: &drm_placed_track.lock is held, and mmap_lock or the VMA's. Takes
+ * page table locks; allocates.
+ *
+ * Return: %VM_FAULT_NOPAGE, or %VM_FAULT_OOM.
+ */
+vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_struct *vma,
+			       unsigned long index, const struct drm_placed_window *window,
+			       unsigned long addr, bool write)
+{
+	struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
+	pgoff_t first = index * DRM_PLACED_CHUNK + window->first;
+	unsigned long start, end, at;
+	spinlock_t *ptl;
+	pgprot_t prot;
+	pte_t *ptes;
+	pgoff_t page;
+
+	lockdep_assert_held(&track->lock);
+
+	if (!clip(track, vma, first, first + window->count - 1, &start, &end))
+		return VM_FAULT_SIGBUS;
+
+	start = max(start, addr & PMD_MASK);
+	end = min(end - 1, addr | ~PMD_MASK) + 1;
+
+	page = page_of(track, vma, start);
+	if (write)
+		bitmap_set(chunk->open, page - index * DRM_PLACED_CHUNK,
+			   (end - start) >> PAGE_SHIFT);
+
+	prot = prot_of(track, vma, page);
+	ptes = get_locked_pte(vma->vm_mm, start, &ptl);
+	if (!ptes) {
+		pmd_t *pmd = find_pmd(vma->vm_mm, start);
+
+		/* A huge entry: its own fault sees to it. */
+		return pmd && !pmd_none(pmdp_get_lockless(pmd)) ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
+	}
+
+	for (at = start; at < end; at += PAGE_SIZE, page++)
+		open_pte(track, vma, page, at, ptes + ((at - start) >> PAGE_SHIFT), prot, write,
+			 at == (addr & PAGE_MASK));
+
+	pte_unmap_unlock(ptes, ptl);
+	return VM_FAULT_NOPAGE;
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_map);
+
+/**
+ * drm_placed_walk_is_mapped - is the object mapped by anyone?
+ * @track: the tracker, of which only the object is used
+ *
+ * Locking: takes i_mmap_rwsem for reading.
+ *
+ * Return: whether there is a mapping of the object, tracked or not.
+ */
+bool drm_placed_walk_is_mapped(struct drm_placed_track *track)
+{
+	struct address_space *mapping = mapping_of(track);
+	bool mapped;
+
+	i_mmap_lock_read(mapping);
+	mapped = vma_interval_tree_iter_first(&mapping->i_mmap, drm_placed_start(track),
+					      drm_placed_start(track) + track->pages - 1);
+	i_mmap_unlock_read(mapping);
+
+	return mapped;
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_is_mapped);
