@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <linux/dma-fence.h>
+#include <linux/slab.h>
+
+#include <drm/drm_atomic.h>
+#include <drm/drm_crtc.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem_shmem_helper.h>
+#include <drm/drm_modes.h>
+
+#include <uapi/drm/drm_placed.h>
+
+#include "virtgpu_drv.h"
+
+#include "../placed/drm_placed_track_internal.h"
+
+/**
+ * DOC: coherent mappings of virtio-gpu's resources
+ *
+ * The host keeps a copy of each classic resource, and learns of the guest's
+ * memory by TRANSFER_TO_HOST and TRANSFER_FROM_HOST commands. Here is when the
+ * tracker is asked what to transfer, and how pages become boxes.
+ *
+ * Two layouts are known well enough: buffers, whose bytes are transferred one
+ * by one, and 2D resources, those of dumb buffers, which are rows of 32-bit
+ * pixels. Textures are laid out by the host, so a page of theirs is no box; they
+ * are refused. Blobs of guest memory and host visible blobs are mapped by both
+ * sides and need nothing.
+ *
+ * Dirty pages are sent before execbuffer, explicit transfers, plane updates
+ * (page flips and DIRTYFB among them), and when an object is scanned out: then
+ * the first store after a quiet time starts a work that runs at the display's
+ * refresh rate, until the object is quiet again.
+ *
+ * All of it happens with one mutex of the device held, from the collection to
+ * the command that needs it, so that no command overtakes the transfers of
+ * stores that it must see.
+ *
+ * Commands of the tracker's are queued without a lock on the object's
+ * reservation, since they come from page faults too: &virtio_gpu_object_array
+ * says so with its member coherent. That is right because the device executes
+ * its queue in order, and because waiting for them is the tracker's business.
+ */
+
+static struct virtio_gpu_device *vgdev_of(struct drm_gem_object *obj)
+{
+	return obj->dev->dev_private;
+}
+
+static bool is_native(struct virtio_gpu_object *bo)
+{
+	/* With HOST3D_GUEST, both sides have memory of their own. */
+	return virtio_gpu_is_vram(bo) || (bo->guest_blob && !bo->host3d_blob);
+}
+
+/**
+ * virtio_gpu_coherent_object_init - note what a resource looks like
+ * @bo: the object, just created
+ * @params: what it was created with
+ */
+void virtio_gpu_coherent_object_init(struct virtio_gpu_object *bo,
+				     const struct virtio_gpu_object_params *params)
+{
+	bo->coherent.width = params->width;
+	bo->coherent.height = params->height;
+
+	if (params->blob)
+		bo->coherent.layout = VIRTIO_GPU_LAYOUT_NONE;
+	else if (!params->virgl)
+		bo->coherent.layout = VIRTIO_GPU_LAYOUT_ROWS;
+	else if (!params->target)
+		bo->coherent.layout = VIRTIO_GPU_LAYOUT_BUFFER;
+}
+
+/**
+ * virtio_gpu_coherent_mmap - map an object, and track the mapping if it is coherent
+ * @obj: the object
+ * @vma: the mapping
+ *
+ * &drm_gem_object_funcs.mmap of shmem objects; through a file of the device and
+ * through one of a dma-buf.
+ *
+ * Return: 0 or a negative errno.
+ */
+int virtio_gpu_coherent_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	int ret = drm_gem_shmem_object_mmap(obj, vma);
+
+	if (!ret && !drm_gem_is_imported(obj))
+		drm_placed_track_mmap(obj, vma);
+	return ret;
+}
+
+static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file *file, u32 flags)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	bool tracked = drm_placed_is_tracked(obj);
+	int ret;
+
+	if (is_native(bo))
+		return DRM_GEM_COHERENT_NATIVE;
+
+	if (!flags || bo->coherent.layout == VIRTIO_GPU_LAYOUT_NONE)
+		return -EOPNOTSUPP;
+
+	ret = drm_placed_track(obj, flags);
+	if (ret)
+		return ret;
+
+	if (!tracked)
+		atomic_inc(&vgdev_of(obj)->coherent.objects);
+
+	/* What was drawn before was to be sent by the next plane update. */
+	if (!tracked && bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS) {
+		drm_placed_merge_gap(obj, 2);
+		drm_placed_mark_dirty(obj);
+	}
+
+	return DRM_GEM_COHERENT_TRACKED;
+}
+
+static int virtio_gpu_coherent_lock(struct drm_gem_object *obj)
+{
+	return mutex_lock_killable(&vgdev_of(obj)->coherent.lock);
+}
+
+static void virtio_gpu_coherent_unlock(struct drm_gem_object *obj)
+{
+	mutex_unlock(&vgdev_of(obj)->coherent.lock);
+}
+
+/* Constant as long as the object is mapped: every mapping pins the pages. */
+static unsigned long virtio_gpu_coherent_pfn(struct drm_gem_object *obj, pgoff_t page)
+{
+	return page_to_pfn(to_drm_gem_shmem_obj(obj)->pages[page]);
+}
+
+/* An object for a command of the tracker's; like that, it does not fail. */
+static struct virtio_gpu_object_array *array_of(struct virtio_gpu_object *bo)
+{
+	struct virtio_gpu_object_array *objs;
+
+	objs = kmalloc(struct_size(objs, objs, 1), GFP_KERNEL | __GFP_NOFAIL);
+	objs->nents = 0;
+	objs->total = 1;
+	objs->coherent = true;
+	virtio_gpu_array_add_obj(objs, &bo->base.base);
+	return objs;
+}
+
+/* One box of a transfer: a range of a buffer, or a rectangle. */
+struct virtio_gpu_coherent_box {
+	u64 offset;
+	struct drm_virtgpu_3d_box box;
+};
+
+/*
+ * Turn pages to boxes: one for a buffer; for rows one, or up to three if
+ * nothing outside of the pages may be touched.
+ */
+static unsigned int boxes_of(struct virtio_gpu_object *bo, pgoff_t first, pgoff_t count,
+			     bool exact, struct virtio_gpu_coherent_box boxes[3])
+{
+	u64 start = (u64)first << PAGE_SHIFT, end = (u64)(first + count) << PAGE_SHIFT;
+	u32 pitch = bo->coherent.width * 4, top, bottom, head, tail;
+	unsigned int n = 0;
+
+#define BOX(_x, _y, _w, _h) \
+	boxes[n++] = (struct virtio_gpu_coherent_box) { \
+		.offset = bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER ? \
+			  (_x) : (u64)(_y) * pitch + (_x) * 4, \
+		.box = { .x = (_x), .y = (_y), .w = (_w), .h = (_h), .d = 1 }, \
+	}
+
+	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER) {
+		end = min_t(u64, end, bo->coherent.width);
+		if (start < end)
+			BOX((u32)start, 0, (u32)(end - start), 1);
+		return n;
+	}
+
+	/* The memory behind the last row belongs to no pixel. */
+	end = min_t(u64, end, (u64)pitch * bo->coherent.height);
+	if (start >= end)
+		return 0;
+
+	top = div_u64_rem(start, pitch, &head);
+	bottom = div_u64_rem(end - 1, pitch, &tail);
+	head /= 4;
+	tail = tail / 4 + 1;
+
+	if (top == bottom) {
+		BOX(head, top, tail - head, 1);
+		return n;
+	}
+
+	if (exact && head) {
+		BOX(head, top, bo->coherent.width - head, 1);
+		top++;
+	}
+	if (exact && tail < bo->coherent.width) {
+		BOX(0, bottom, tail, 1);
+		bottom--;
+	}
+	if (top <= bottom)
+		BOX(0, top, bo->coherent.width, bottom - top + 1);
+#undef BOX
+	return n;
+}
+
+static void add_damage(struct virtio_gpu_coherent *coherent,
+		       const struct drm_virtgpu_3d_box *box)
+{
+	struct drm_rect rect = DRM_RECT_INIT(box->x, box->y, box->w, box->h);
+	struct drm_rect *last;
+
+	if (coherent->num_rects < VIRTIO_GPU_COHERENT_RECTS) {
+		coherent->rects[coherent->num_rects++] = rect;
+		return;
+	}
+
+	last = &coherent->rects[VIRTIO_GPU_COHERENT_RECTS - 1];
+	last->x1 = min(last->x1, rect.x1);
+	last->y1 = min(last->y1, rect.y1);
+	last->x2 = max(last->x2, rect.x2);
+	last->y2 = max(last->y2, rect.y2);
+}
+
+/* QEMU's virgl never refuses a transfer, so tests have to pretend that it does. */
+static bool pretend_refusal(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+			    bool to_device)
+{
+	if (!drm_placed_broken(obj->dev, TRANSFER))
+		return false;
+
+	drm_placed_track_error(obj, first, count, to_device);
+	return true;
+}
+
+static void virtio_gpu_coherent_send(struct drm_gem_object *obj, struct drm_file *file,
+				     pgoff_t first, pgoff_t count)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	struct virtio_gpu_device *vgdev = vgdev_of(obj);
+	struct virtio_gpu_fpriv *vfpriv = file ? file->driver_priv : NULL;
+	struct virtio_gpu_coherent_box boxes[3];
+	unsigned int i, n;
+
+	lockdep_assert_held(&vgdev->coherent.lock);
+
+	/* A host without GL never writes a resource: whole rows do no harm. */
+	n = boxes_of(bo, first, count, vgdev->has_virgl_3d, boxes);
+	for (i = 0; i < n; i++) {
+		struct drm_virtgpu_3d_box *box = &boxes[i].box;
+
+		if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER) {
+			if (pretend_refusal(obj, first, count, true))
+				continue;
+			virtio_gpu_cmd_transfer_to_host_3d(vgdev, vfpriv ? vfpriv->ctx_id : 0,
+							   boxes[i].offset, 0, 0, 0, box,
+							   array_of(bo), NULL);
+			continue;
+		}
+
+		/* Tests want the device to refuse. */
+		if (drm_placed_broken(vgdev->ddev, TRANSFER))
+			box->x = bo->coherent.width;
+		virtio_gpu_cmd_transfer_to_host_2d(vgdev, boxes[i].offset, box->w, box->h,
+						   box->x, box->y, array_of(bo), NULL);
+		if (bo->coherent.scanouts)
+			add_damage(&vgdev->coherent, box);
+	}
+}
+
+/* Whoever made them sent: what is on the screen has to get there. */
+static void virtio_gpu_coherent_sent(struct drm_gem_object *obj)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	struct virtio_gpu_device *vgdev = vgdev_of(obj);
+	unsigned int i;
+
+	lockdep_assert_held(&vgdev->coherent.lock);
+
+	for (i = 0; i < vgdev->coherent.num_rects; i++) {
+		struct drm_rect *rect = &vgdev->coherent.rects[i];
+
+		virtio_gpu_cmd_resource_flush(vgdev, bo->hw_res_handle, rect->x1, rect->y1,
+					      drm_rect_width(rect), drm_rect_height(rect),
+					      NULL, NULL);
+	}
+	vgdev->coherent.num_rects = 0;
+	virtio_gpu_notify(vgdev);
+}
+
+static struct dma_fence *virtio_gpu_coherent_read_back(struct drm_gem_object *obj,
+						       pgoff_t first, pgoff_t count)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	struct virtio_gpu_device *vgdev = vgdev_of(obj);
+	struct virtio_gpu_coherent_box boxes[3];
+	struct virtio_gpu_fence *fence;
+	unsigned int i, n;
+
+	lockdep_assert_held(&vgdev->coherent.lock);
+
+	/* The neighbours' memory is not ours to write: exactly these pages. */
+	n = boxes_of(bo, first, count, true, boxes);
+	if (!n || !vgdev->has_virgl_3d || pretend_refusal(obj, first, count, false))
+		return NULL;
+
+	fence = virtio_gpu_fence_alloc(vgdev, vgdev->fence_drv.context, 0);
+	if (!fence)
+		return ERR_PTR(-ENOMEM);
+
+	for (i = 0; i < n; i++)
+		virtio_gpu_cmd_transfer_from_host_3d(vgdev, 0, boxes[i].offset, 0, 0, 0,
+						     &boxes[i].box, array_of(bo),
+						     i == n - 1 ? fence : NULL);
+	virtio_gpu_notify(vgdev);
+	return &fence->f;
+}
+
+static unsigned long next_frame(struct virtio_gpu_device *vgdev)
+{
+	unsigned long interval = HZ;
+	unsigned int i;
+
+	for (i = 0; i < vgdev->num_scanouts; i++)
+		if (vgdev->coherent.scanouts[i].bo)
+			interval = min(interval, vgdev->coherent.scanouts[i].interval);
+
+	return interval;
+}
+
+/* A store to an object that was quiet. From a fault: no lock but the tracker's. */
+static void virtio_gpu_coherent_wake(struct drm_gem_object *obj)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	struct virtio_gpu_device *vgdev = vgdev_of(obj);
+
+	/* Pairs with virtio_gpu_coherent_scan_out(): one of the two sees the other. */
+	smp_mb();
+	if (READ_ONCE(bo->coherent.scanouts))
+		queue_delayed_work(system_unbound_wq, &vgdev->coherent.refresh,
+				   READ_ONCE(vgdev->coherent.scanouts[0].interval));
+}
+
+static void refresh(struct work_struct *work)
+{
+	struct virtio_gpu_device *vgdev =
+		container_of(work, struct virtio_gpu_device, coherent.refresh.work);
+	struct virtio_gpu_coherent *coherent = &vgdev->coherent;
+	bool again = false;
+	unsigned int i;
+
+	mutex_lock(&coherent->lock);
+	for (i = 0; i < vgdev->num_scanouts; i++) {
+		struct virtio_gpu_object *bo = coherent->scanouts[i].bo;
+
+		if (!bo || drm_placed_is_idle(&bo->base.base))
+			continue;
+
+		drm_placed_collect(&bo->base.base, NULL, 0, bo->base.base.size >> PAGE_SHIFT);
+		again |= !drm_placed_is_idle(&bo->base.base);
+	}
+
+	if (again)
+		queue_delayed_work(system_unbound_wq, &coherent->refresh, next_frame(vgdev));
+	mutex_unlock(&coherent->lock);
+}
+
+/*
+ * Wait until the device has executed all that is queued. It knows no command for
+ * that; flushing nothing of a resource is the one that asks least of it.
+ */
+static int wait_for_device(struct virtio_gpu_device *vgdev, struct virtio_gpu_object *bo)
+{
+	struct virtio_gpu_fence *fence;
+	int ret;
+
+	fence = virtio_gpu_fence_alloc(vgdev, vgdev->fence_drv.context, 0);
+	if (!fence)
+		return -ENOMEM;
+
+	virtio_gpu_cmd_resource_flush(vgdev, bo->hw_res_handle, 0, 0, 0, 0, NULL, fence);
+	virtio_gpu_notify(vgdev);
+	ret = dma_fence_wait(&fence->f, true);
+	dma_fence_put(&fence->f);
+	return ret;
+}
+
+static int virtio_gpu_coherent_flush(struct drm_gem_object *obj, struct drm_file *file,
+				     pgoff_t first, pgoff_t count, bool wait)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	int ret;
+
+	if (count) {
+		ret = virtio_gpu_coherent_lock(obj);
+		if (ret)
+			return ret;
+		drm_placed_collect(obj, file, first, count);
+		virtio_gpu_coherent_unlock(obj);
+	}
+
+	return wait ? wait_for_device(vgdev_of(obj), bo) : 0;
+}
+
+const struct drm_placed_funcs virtio_gpu_placed_funcs = {
+	.coherent = virtio_gpu_make_coherent,
+	.lock = virtio_gpu_coherent_lock,
+	.unlock = virtio_gpu_coherent_unlock,
+	.pfn = virtio_gpu_coherent_pfn,
+	.send = virtio_gpu_coherent_send,
+	.sent = virtio_gpu_coherent_sent,
+	.read_back = virtio_gpu_coherent_read_back,
+	.wake = virtio_gpu_coherent_wake,
+	.flush = virtio_gpu_coherent_flush,
+};
+
+static void collect(struct virtio_gpu_object *bo, struct drm_file *file)
+{
+	drm_placed_collect(&bo->base.base, file, 0, bo->base.base.size >> PAGE_SHIFT);
+}
+
+/* The device is about to read the object, and may write it. */
+static void operate(struct drm_gem_object *obj, struct drm_file *file)
+{
+	if (!drm_placed_is_tracked(obj))
+		return;
+
+	drm_placed_device_writes(obj);
+	collect(gem_to_virtio_gpu_obj(obj), file);
+}
+
+/* The next object that a file has a handle of, with a reference. */
+static struct drm_gem_object *next_object(struct drm_file *file, int *id)
+{
+	struct drm_gem_object *obj;
+
+	spin_lock(&file->table_lock);
+	obj = idr_get_next(&file->object_idr, id);
+	if (obj)
+		drm_gem_object_get(obj);
+	spin_unlock(&file->table_lock);
+
+	return obj;
+}
+
+/**
+ * virtio_gpu_coherent_begin - send what an execbuffer needs
+ * @vgdev: the device
+ * @file: whose execbuffer it is
+ * @objs: the objects that it names; NULL for none, which stands for all
+ *
+ * To be followed by queueing the commands and by virtio_gpu_coherent_end().
+ *
+ * Locking: the objects' reservations are held. Takes &virtio_gpu_coherent.lock,
+ * and keeps it if it returns true.
+ *
+ * Return: whether virtio_gpu_coherent_end() has to be called.
+ */
+bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file *file,
+			       struct virtio_gpu_object_array *objs)
+{
+	struct drm_gem_object *obj;
+	unsigned int i;
+	int id;
+
+	if (!atomic_read(&vgdev->coherent.objects))
+		return false;
+
+	mutex_lock(&vgdev->coherent.lock);
+	if (objs) {
+		for (i = 0; i < objs->nents; i++)
+			operate(objs->objs[i], file);
+		return true;
+	}
+
+	for (id = 0; (obj = next_object(file, &id)); id++) {
+		operate(obj, file);
+		drm_gem_object_put(obj);
+	}
+	return true;
+}
+
+/**
+ * virtio_gpu_coherent_end - the commands of an execbuffer are queued
+ * @vgdev: the device
+ */
+void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev)
+{
+	mutex_unlock(&vgdev->coherent.lock);
+}
+
+/* Send what is dirty; are all stores to the object on their way then? */
+static bool send_all(struct virtio_gpu_object *bo, struct drm_file *file, u32 flags)
+{
+	struct drm_gem_object *obj = &bo->base.base;
+
+	if (!drm_placed_is_tracked(obj))
+		return false;
+
+	mutex_lock(&vgdev_of(obj)->coherent.lock);
+	collect(bo, file);
+	mutex_unlock(&vgdev_of(obj)->coherent.lock);
+
+	return drm_placed_is_complete(obj, flags);
+}
+
+/**
+ * virtio_gpu_coherent_transfer - a program transfers an object by itself
+ * @bo: the object
+ * @file: the program's, or NULL
+ * @from_host: whether it is a transfer from the host
+ *
+ * Sends what is dirty, so that the transfer neither overtakes stores nor writes
+ * over them. Of an object that is coherent both ways that is all there is to
+ * do. To go on would do harm: memory may be older than what the host has, and
+ * the host must not write memory that is being stored to; what it has is read
+ * back when it is looked at.
+ *
+ * Return: whether the transfer is to be left out.
+ */
+bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file *file,
+				  bool from_host)
+{
+	struct drm_gem_object *obj = &bo->base.base;
+
+	/* Whoever asks for it believes that the host has written. */
+	if (from_host && drm_placed_is_tracked(obj)) {
+		mutex_lock(&vgdev_of(obj)->coherent.lock);
+		drm_placed_device_writes(obj);
+		mutex_unlock(&vgdev_of(obj)->coherent.lock);
+	}
+
+	return send_all(bo, file, DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE);
+}
+
+/**
+ * virtio_gpu_coherent_update - a plane that shows an object is updated
+ * @bo: the object
+ *
+ * Return: whether all stores to it are on their way to the host. Otherwise it
+ * has mappings that nobody tracks, and the damaged rectangle has to be sent.
+ */
+bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo)
+{
+	return send_all(bo, NULL, DRM_GEM_COHERENT_TO_DEVICE);
+}
+
+/**
+ * virtio_gpu_coherent_scan_out - an output shows an object from now on
+ * @vgdev: the device
+ * @index: of the output
+ * @crtc: the output's
+ * @bo: the object, or NULL for none
+ */
+void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev, unsigned int index,
+				  struct drm_crtc *crtc, struct virtio_gpu_object *bo)
+{
+	struct virtio_gpu_coherent_scanout *scanout = &vgdev->coherent.scanouts[index];
+	struct virtio_gpu_object *old;
+	int hz = 60;
+
+	/* Others show nothing by themselves. It may become coherent any time. */
+	if (bo && bo->coherent.layout != VIRTIO_GPU_LAYOUT_ROWS)
+		bo = NULL;
+	if (bo && crtc->state)
+		hz = drm_mode_vrefresh(&crtc->state->mode) ?: hz;
+
+	mutex_lock(&vgdev->coherent.lock);
+	old = scanout->bo;
+	if (old != bo) {
+		if (bo) {
+			drm_gem_object_get(&bo->base.base);
+			WRITE_ONCE(bo->coherent.scanouts, bo->coherent.scanouts + 1);
+		}
+		scanout->bo = bo;
+		if (old)
+			WRITE_ONCE(old->coherent.scanouts, old->coherent.scanouts - 1);
+	}
+	WRITE_ONCE(scanout->interval, max(HZ / hz, 1));
+	mutex_unlock(&vgdev->coherent.lock);
+
+	if (old && old != bo)
+		drm_gem_object_put(&old->base.base);
+
+	/* Pairs with virtio_gpu_coherent_wake(). */
+	smp_mb();
+	if (bo && drm_placed_is_tracked(&bo->base.base) && !drm_placed_is_idle(&bo->base.base))
+		queue_delayed_work(system_unbound_wq, &vgdev->coherent.refresh, 0);
+}
+
+/**
+ * virtio_gpu_coherent_error - the device has answered a command with an error
+ * @vbuf: the command
+ *
+ * Context: the work that takes answers from the queue, before it signals the
+ * command's fence. Nothing of the tracker may be waited for: it may be waiting
+ * for room in the queue.
+ */
+void virtio_gpu_coherent_error(struct virtio_gpu_vbuffer *vbuf)
+{
+	const struct virtio_gpu_ctrl_hdr *hdr = (const void *)vbuf->buf;
+	const struct virtio_gpu_transfer_host_3d *box3d = (const void *)vbuf->buf;
+	const struct virtio_gpu_transfer_to_host_2d *box2d = (const void *)vbuf->buf;
+	struct drm_gem_object *obj;
+
+	if (!vbuf->objs || !vbuf->objs->coherent)
+		return;
+
+	obj = vbuf->objs->objs[0];
+	switch (le32_to_cpu(hdr->type)) {
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
+		drm_placed_track_error(obj, le64_to_cpu(box2d->offset) >> PAGE_SHIFT, 1, true);
+		break;
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D:
+		drm_placed_track_error(obj, le64_to_cpu(box3d->offset) >> PAGE_SHIFT, 1, true);
+		break;
+	case VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D:
+		drm_placed_track_error(obj, le64_to_cpu(box3d->offset) >> PAGE_SHIFT, 1, false);
+		break;
+	}
+}
+
+/**
+ * virtio_gpu_coherent_init - prepare a device for coherent mappings
+ * @vgdev: the device
+ */
+void virtio_gpu_coherent_init(struct virtio_gpu_device *vgdev)
+{
+	mutex_init(&vgdev->coherent.lock);
+	INIT_DELAYED_WORK(&vgdev->coherent.refresh, refresh);
+}
+
+/**
+ * virtio_gpu_coherent_fini - the device goes away
+ * @vgdev: the device, whose outputs show nothing any more
+ */
+void virtio_gpu_coherent_fini(struct virtio_gpu_device *vgdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < vgdev->num_scanouts; i++)
+		virtio_gpu_coherent_scan_out(vgdev, i, NULL, NULL);
+	cancel_delayed_work_sync(&vgdev->coherent.refresh);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef _VIRTGPU_COHERENT_H_
+#define _VIRTGPU_COHERENT_H_
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/virtio_gpu.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_rect.h>
+
+struct drm_crtc;
+struct drm_file;
+struct drm_gem_object;
+struct virtio_gpu_device;
+struct virtio_gpu_object;
+struct virtio_gpu_object_array;
+struct virtio_gpu_object_params;
+struct virtio_gpu_vbuffer;
+struct vm_area_struct;
+
+/* Rectangles of the screen that are flushed one by one; more are joined. */
+#define VIRTIO_GPU_COHERENT_RECTS 16
+
+/** enum virtio_gpu_layout - where in a resource the bytes of its backing are */
+enum virtio_gpu_layout {
+	/** @VIRTIO_GPU_LAYOUT_NONE: only the host knows. */
+	VIRTIO_GPU_LAYOUT_NONE,
+	/** @VIRTIO_GPU_LAYOUT_BUFFER: byte by byte. */
+	VIRTIO_GPU_LAYOUT_BUFFER,
+	/** @VIRTIO_GPU_LAYOUT_ROWS: rows of 32-bit pixels. */
+	VIRTIO_GPU_LAYOUT_ROWS,
+};
+
+/** struct virtio_gpu_coherent_object - what coherency needs to know of an object */
+struct virtio_gpu_coherent_object {
+	/** @layout: Constant after creation. */
+	enum virtio_gpu_layout layout;
+
+	/** @width: of the resource, in bytes or pixels. Constant. */
+	u32 width;
+
+	/** @height: of the resource, in rows. Constant. */
+	u32 height;
+
+	/**
+	 * @scanouts: number of scanouts that show it. Written with
+	 * &virtio_gpu_coherent.lock held, read without.
+	 */
+	unsigned int scanouts;
+};
+
+/** struct virtio_gpu_coherent_scanout - what an output shows */
+struct virtio_gpu_coherent_scanout {
+	/** @bo: a reference, or NULL. Protected by &virtio_gpu_coherent.lock. */
+	struct virtio_gpu_object *bo;
+
+	/** @interval: between two frames, in jiffies. Same lock. */
+	unsigned long interval;
+};
+
+/** struct virtio_gpu_coherent - the device's part of coherent mappings */
+struct virtio_gpu_coherent {
+	/**
+	 * @lock: &drm_placed_funcs.lock. Holds the order of transfers that the
+	 * tracker asks for, operations of the device on coherent objects, and
+	 * reading back.
+	 */
+	struct mutex lock;
+
+	/** @objects: number of objects that were made coherent, ever. */
+	atomic_t objects;
+
+	/** @refresh: brings stores to the screen. */
+	struct delayed_work refresh;
+
+	/** @scanouts: Protected by @lock. */
+	struct virtio_gpu_coherent_scanout scanouts[VIRTIO_GPU_MAX_SCANOUTS];
+
+	/**
+	 * @rects: of the object that is being sent, what was sent of it and has
+	 * to be flushed to the screen. Protected by @lock.
+	 */
+	struct drm_rect rects[VIRTIO_GPU_COHERENT_RECTS];
+
+	/** @num_rects: Protected by @lock. */
+	unsigned int num_rects;
+};
+
+#ifdef CONFIG_DRM_PLACED
+extern const struct drm_placed_funcs virtio_gpu_placed_funcs;
+
+void virtio_gpu_coherent_init(struct virtio_gpu_device *vgdev);
+void virtio_gpu_coherent_fini(struct virtio_gpu_device *vgdev);
+void virtio_gpu_coherent_object_init(struct virtio_gpu_object *bo,
+				     const struct virtio_gpu_object_params *params);
+int virtio_gpu_coherent_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file *file,
+			       struct virtio_gpu_object_array *objs);
+void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev);
+bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file *file,
+				  bool from_host);
+bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo);
+void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev, unsigned int index,
+				  struct drm_crtc *crtc, struct virtio_gpu_object *bo);
+void virtio_gpu_coherent_error(struct virtio_gpu_vbuffer *vbuf);
+#else
+static inline void virtio_gpu_coherent_init(struct virtio_gpu_device *vgdev)
+{
+}
+
+static inline void virtio_gpu_coherent_fini(struct virtio_gpu_device *vgdev)
+{
+}
+
+static inline void
+virtio_gpu_coherent_object_init(struct virtio_gpu_object *bo,
+				const struct virtio_gpu_object_params *params)
+{
+}
+
+#define virtio_gpu_coherent_mmap drm_gem_shmem_object_mmap
+
+static inline bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev,
+					     struct drm_file *file,
+					     struct virtio_gpu_object_array *objs)
+{
+	return false;
+}
+
+static inline void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev)
+{
+}
+
+static inline bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo,
+						struct drm_file *file, bool from_host)
+{
+	return false;
+}
+
+static inline bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo)
+{
+	return false;
+}
+
+static inline void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev,
+						unsigned int index, struct drm_crtc *crtc,
+						struct virtio_gpu_object *bo)
+{
+}
+
+static inline void virtio_gpu_coherent_error(struct virtio_gpu_vbuffer *vbuf)
+{
+}
+#endif
+
+#endif
