@@ -142,6 +142,7 @@ static int dirty_range(struct drm_file *file_priv, struct drm_gem_object *obj,
 {
 	int ret;
 
+	args->pages = 0;
 	if (args->flags & DRM_GEM_DIRTY_QUERY) {
 		ret = query(obj, args, first, count);
 		if (ret)

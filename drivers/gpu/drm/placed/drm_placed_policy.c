@@ -4,6 +4,7 @@
 
 #include <linux/export.h>
 #include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 
@@ -29,10 +30,10 @@
  * rents skis: stop when the rent has come to the price. It seldom costs more
  * than twice what knowing the future would.
  *
- * In the other direction, a chunk that takes %BURST faults between two
- * collections is opened whole, since one scan of it is cheaper than the
- * faults to come. Faults on pages in a row are a stream, and open twice as much
- * ahead each time.
+ * In the other direction, a chunk is opened whole when its faults between two
+ * collections have cost as much as two scans of it: eight of a full chunk, fewer
+ * of the short one that ends an object. Faults on pages in a row are a stream,
+ * and open twice as much ahead each time.
  *
  * A chunk that is written whole in several collections may be mapped by one
  * huge entry with one dirty bit. As that cannot tell which pages are written,
@@ -47,9 +48,6 @@
 
 /* What a chunk costs in a collection besides its open pages. */
 #define CHUNK_COST	12
-
-/* Faults between two collections that open a chunk whole. */
-#define BURST		8
 
 /* Collections in a row that must find all of a chunk written to make it huge. */
 #define DENSE		2
@@ -98,12 +96,18 @@ void drm_placed_policy_init(struct drm_placed_policy *policy,
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_init);
 
+/* Faults between two collections that open a chunk whole: the price of two scans. */
+static unsigned int burst(unsigned int pages)
+{
+	return DIV_ROUND_UP(2 * pages, FAULT_COST);
+}
+
 static struct drm_placed_window
 interleaved_fault(struct drm_placed_policy_chunk *chunk, unsigned int page, unsigned int pages)
 {
 	struct drm_placed_window window = { page, 1 };
 
-	if (chunk->faults >= BURST) {
+	if (chunk->faults >= burst(pages)) {
 		chunk->state = DRM_PLACED_HOT;
 		chunk->next = 0;
 		return (struct drm_placed_window) { 0, pages };
@@ -161,6 +165,19 @@ bool drm_placed_policy_wants_huge(const struct drm_placed_policy *policy,
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_wants_huge);
 
 /**
+ * drm_placed_policy_huge - a chunk is mapped by one writable entry from now on
+ * @chunk: the chunk's
+ */
+void drm_placed_policy_huge(struct drm_placed_policy_chunk *chunk)
+{
+	chunk->state = DRM_PLACED_HUGE;
+	chunk->probe = PROBE;
+	chunk->rent = 0;
+	chunk->closing = false;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_huge);
+
+/**
  * drm_placed_policy_collect - a collection begins: what to do with open pages?
  * @policy: the object's
  * @chunk: the chunk's
@@ -193,14 +210,14 @@ EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_collect);
  * time and are dirty now, unless these have had their fault.
  */
 static void pay_rent(struct drm_placed_policy_chunk *chunk, unsigned int scanned,
-		     unsigned int dirty, unsigned int fresh)
+		     unsigned int dirty, unsigned int fresh, unsigned int pages)
 {
 	unsigned int clean = scanned - dirty;
 	unsigned int saved = fresh - min_t(unsigned int, fresh, chunk->faults);
 	int rent = chunk->rent + clean + (dirty ? 0 : CHUNK_COST) - saved * FAULT_COST;
 
 	chunk->rent = clamp(rent, 0, U16_MAX);
-	chunk->closing = clean && chunk->rent >= min(clean, BURST) * FAULT_COST;
+	chunk->closing = clean && chunk->rent >= min(clean, burst(pages)) * FAULT_COST;
 }
 
 /* One dirty bit says nothing of the pages: look at them when it is time. */
@@ -228,7 +245,7 @@ static void interleaved_collected(struct drm_placed_policy_chunk *chunk,
 
 	if (action == DRM_PLACED_KEEP) {
 		chunk->state = DRM_PLACED_HOT;
-		pay_rent(chunk, scanned, dirty, fresh);
+		pay_rent(chunk, scanned, dirty, fresh, pages);
 		return;
 	}
 

@@ -107,6 +107,7 @@ drm_placed_policy_fault(const struct drm_placed_policy *policy,
 			unsigned int page, unsigned int pages);
 bool drm_placed_policy_wants_huge(const struct drm_placed_policy *policy,
 				  const struct drm_placed_policy_chunk *chunk);
+void drm_placed_policy_huge(struct drm_placed_policy_chunk *chunk);
 enum drm_placed_action
 drm_placed_policy_collect(const struct drm_placed_policy *policy,
 			  struct drm_placed_policy_chunk *chunk);

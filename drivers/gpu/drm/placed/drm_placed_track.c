@@ -4,6 +4,7 @@
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include <drm/drm_device.h>
@@ -229,14 +230,30 @@ static unsigned int settle_chunk(struct drm_placed_track *track, unsigned long i
 		track->states[before]--;
 		track->states[chunk->policy.state]++;
 		track->stats.changes++;
-		if (drm_placed_broken(track->obj->dev, CLOSE) &&
-		    chunk->policy.state == DRM_PLACED_COLD)
-			bitmap_zero(chunk->open, DRM_PLACED_CHUNK);
 	}
 
 	track->stats.scanned += scanned;
 	track->stats.dirty += dirty;
 	return dirty;
+}
+
+/* Map a chunk that is written whole again and again by one entry. */
+static void make_huge(struct drm_placed_track *track, unsigned long index,
+		      struct drm_placed_chunk *chunk)
+{
+	enum drm_placed_state before = chunk->policy.state;
+
+	if (before == DRM_PLACED_HUGE ||
+	    !drm_placed_policy_wants_huge(&track->policy, &chunk->policy) ||
+	    !bitmap_full(chunk->open, DRM_PLACED_CHUNK) ||
+	    !drm_placed_huge_suits(track, index) || !drm_placed_huge_collapse(track, index))
+		return;
+
+	drm_placed_policy_huge(&chunk->policy);
+	trace_drm_placed_chunk(track->obj, index, before, DRM_PLACED_HUGE);
+	track->states[before]--;
+	track->states[DRM_PLACED_HUGE]++;
+	track->stats.changes++;
 }
 
 /* Keep back the pages of a chunk outside of [first, last]. */
@@ -288,7 +305,7 @@ static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *
  *
  * Finds all stores to tracked mappings that happened before the call, calls
  * &drm_placed_funcs.send for those in the range, and remembers the others for
- * later. With nothing dirty it costs a look at the open pages; with nothing
+ * later. After drm_placed_mark_dirty() it sends all of the object once. With nothing dirty it costs a look at the open pages; with nothing
  * open, nothing.
  *
  * Locking: &drm_placed_funcs.lock is held, so that operations of the device can
@@ -306,7 +323,7 @@ unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *fi
 	struct drm_placed_runs runs;
 	bool all;
 
-	if (!READ_ONCE(track->active))
+	if (!count || !READ_ONCE(track->active))
 		return 0;
 
 	mutex_lock(&track->lock);
@@ -321,13 +338,16 @@ unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *fi
 	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
 		join_dirty(chunk);
 		dirty += settle_chunk(track, index, chunk);
-		keep_back(chunk, index, first, first + count - 1);
-		if (!all)
+		if (!all) {
+			keep_back(chunk, index, first, first + count - 1);
 			drm_placed_runs_add_bitmap(&runs, index * DRM_PLACED_CHUNK, chunk->found,
 						   drm_placed_chunk_pages(track, index));
+		}
 		if (bitmap_empty(chunk->open, DRM_PLACED_CHUNK) &&
 		    bitmap_empty(chunk->dirty, DRM_PLACED_CHUNK))
 			deactivate(track, index, chunk);
+		else
+			make_huge(track, index, chunk);
 	}
 
 	end_runs(track, &runs);
@@ -745,15 +765,13 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 	struct drm_placed_window window;
 	vm_fault_t ret;
 
-	if (!xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
-		activate(track, index, chunk);
-
+	activate(track, index, chunk);
 	track->states[chunk->policy.state]--;
 	window = drm_placed_policy_fault(&track->policy, &chunk->policy, page % DRM_PLACED_CHUNK,
 					 drm_placed_chunk_pages(track, index));
 	track->states[chunk->policy.state]++;
 
-	if (drm_placed_broken(track->obj->dev, OPEN)) {
+	if (drm_placed_broken(track->obj->dev, OPEN) && vmf->vma->vm_flags & VM_PFNMAP) {
 		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);
 		ret = 0;
 	} else {
@@ -767,6 +785,23 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 	if (idle && track->funcs->wake)
 		track->funcs->wake(track->obj);
 	return ret;
+}
+
+/* A store to a huge chunk through a mapping that has no writable entry of it. */
+static void open_huge(struct drm_placed_track *track, unsigned long index,
+		      struct drm_placed_chunk *chunk)
+{
+	bool idle = !track->active;
+
+	activate(track, index, chunk);
+	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
+	bitmap_fill(chunk->open, DRM_PLACED_CHUNK);
+	track->stats.faults++;
+	track->stats.opened += DRM_PLACED_CHUNK;
+	trace_drm_placed_fault(track->obj, index * DRM_PLACED_CHUNK, index * DRM_PLACED_CHUNK,
+			       DRM_PLACED_CHUNK);
+	if (idle && track->funcs->wake)
+		track->funcs->wake(track->obj);
 }
 
 static vm_fault_t track_access(struct vm_fault *vmf, bool write)
@@ -824,6 +859,50 @@ static vm_fault_t drm_placed_track_mkwrite(struct vm_fault *vmf)
 	return ret;
 }
 
+static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vmf->vma);
+	unsigned long addr = vmf->address & PMD_MASK;
+	bool mapped = !pmd_none(pmdp_get_lockless(vmf->pmd));
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	struct vm_area_struct *vma = vmf->vma;
+	struct drm_placed_chunk *chunk;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	unsigned long index;
+	pgoff_t page;
+
+	if (order != PMD_ORDER || !(vma->vm_flags & VM_PFNMAP) ||
+	    addr < vma->vm_start || addr + PMD_SIZE > vma->vm_end)
+		return VM_FAULT_FALLBACK;
+
+	page = linear_page_index(vma, addr) - drm_placed_start(track);
+	if (page % DRM_PLACED_CHUNK || page + DRM_PLACED_CHUNK > track->pages)
+		return VM_FAULT_FALLBACK;
+
+	index = page / DRM_PLACED_CHUNK;
+	chunk = lock_chunk(vmf, track, index, &ret);
+	if (!chunk)
+		return ret;
+
+	if (!drm_placed_huge_suits(track, index)) {
+		ret = VM_FAULT_FALLBACK;
+	} else if (!write) {
+		xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
+		drm_placed_huge_map(track, vma, index, vmf->pmd, addr, false);
+	} else if (chunk->policy.state == DRM_PLACED_HUGE) {
+		open_huge(track, index, chunk);
+		drm_placed_huge_map(track, vma, index, vmf->pmd, addr, true);
+	} else if (mapped) {
+		/* The store comes again, and finds room for its page. */
+		drm_placed_huge_split(track, vma, index, vmf->pmd, addr);
+	} else {
+		ret = VM_FAULT_FALLBACK;
+	}
+
+	mutex_unlock(&track->lock);
+	return ret;
+}
+
 static void drm_placed_track_zap(struct vm_area_struct *vma, unsigned long start,
 				 unsigned long end)
 {
@@ -866,7 +945,8 @@ void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vm
 {
 	struct drm_placed_track *track = track_of(obj);
 
-	if (!track || !(vma->vm_flags & VM_SHARED))
+	/* Not VM_SHARED: mm takes that from what a read-only file is mapped by. */
+	if (!track || !(vma->vm_flags & VM_MAYSHARE))
 		return;
 
 	if (drm_placed_broken(obj->dev, DMABUF) &&
@@ -874,6 +954,8 @@ void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vm
 		return;
 
 	vma->vm_ops = &track->vm_ops;
+	/* What get_user_pages() stores to struct pages sets no dirty bit of ours. */
+	vm_flags_set(vma, VM_IO);
 	if (!(vma->vm_flags & VM_READ))
 		vm_flags_clear(vma, VM_MAYREAD);
 	else
@@ -928,6 +1010,7 @@ int drm_placed_track(struct drm_gem_object *obj, u32 flags)
 	track->vm_ops.fault = drm_placed_track_fault;
 	track->vm_ops.pfn_mkwrite = drm_placed_track_mkwrite;
 	track->vm_ops.page_mkwrite = drm_placed_track_mkwrite;
+	track->vm_ops.huge_fault = drm_placed_track_huge_fault;
 	track->vm_ops.zap = drm_placed_track_zap;
 	atomic_set(&track->flags, flags);
 	mutex_init(&track->lock);

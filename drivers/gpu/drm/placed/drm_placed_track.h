@@ -23,7 +23,8 @@ struct drm_placed_funcs {
 	 * others. The driver either knows that the device uses the mapped memory
 	 * itself, and returns DRM_GEM_COHERENT_NATIVE; or calls
 	 * drm_placed_track() and returns DRM_GEM_COHERENT_TRACKED; or returns
-	 * -EOPNOTSUPP. Called without locks; may be called for an object that
+	 * -EOPNOTSUPP. No flags are a question: is the device's access to the
+	 * object's memory coherent by nature? Called without locks; may be called for an object that
 	 * is tracked already, and by several tasks at once.
 	 */
 	int (*coherent)(struct drm_gem_object *obj, struct drm_file *file, u32 flags);

@@ -53,6 +53,16 @@ enum drm_placed_break {
 #define drm_placed_broken(dev, what) ((void)(dev), false)
 #endif
 
+/** enum drm_placed_answer - to a question that is asked once */
+enum drm_placed_answer {
+	/** @DRM_PLACED_UNKNOWN: nobody has asked. */
+	DRM_PLACED_UNKNOWN,
+	/** @DRM_PLACED_NO: no. */
+	DRM_PLACED_NO,
+	/** @DRM_PLACED_YES: yes. */
+	DRM_PLACED_YES,
+};
+
 /**
  * struct drm_placed_chunk - what is known of 2 MiB of an object
  *
@@ -90,6 +100,9 @@ struct drm_placed_chunk {
 
 	/** @action: of the collection under way. Protected by &drm_placed_track.lock. */
 	enum drm_placed_action action;
+
+	/** @contiguous: is its memory? Protected by &drm_placed_track.lock. */
+	enum drm_placed_answer contiguous;
 
 	/** @error: the device refused to give it back. Lock-free flag. */
 	bool error;
@@ -252,8 +265,41 @@ void drm_placed_walk_zap(struct drm_placed_track *track, struct vm_area_struct *
 			 unsigned long start, unsigned long end);
 void drm_placed_walk_forget(struct drm_placed_track *track);
 bool drm_placed_walk_is_mapped(struct drm_placed_track *track);
+pmd_t *drm_placed_walk_pmd(struct mm_struct *mm, unsigned long addr);
 vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_struct *vma,
 			       unsigned long index, const struct drm_placed_window *window,
 			       unsigned long addr, bool write);
+
+/* drm_placed_huge.c */
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+bool drm_placed_huge_suits(struct drm_placed_track *track, unsigned long index);
+void drm_placed_huge_map(struct drm_placed_track *track, struct vm_area_struct *vma,
+			 unsigned long index, pmd_t *pmd, unsigned long addr, bool write);
+void drm_placed_huge_split(struct drm_placed_track *track, struct vm_area_struct *vma,
+			   unsigned long index, pmd_t *pmd, unsigned long addr);
+bool drm_placed_huge_collapse(struct drm_placed_track *track, unsigned long index);
+#else
+static inline bool drm_placed_huge_suits(struct drm_placed_track *track, unsigned long index)
+{
+	return false;
+}
+
+static inline void drm_placed_huge_map(struct drm_placed_track *track,
+				       struct vm_area_struct *vma, unsigned long index,
+				       pmd_t *pmd, unsigned long addr, bool write)
+{
+}
+
+static inline void drm_placed_huge_split(struct drm_placed_track *track,
+					 struct vm_area_struct *vma, unsigned long index,
+					 pmd_t *pmd, unsigned long addr)
+{
+}
+
+static inline bool drm_placed_huge_collapse(struct drm_placed_track *track, unsigned long index)
+{
+	return false;
+}
+#endif
 
 #endif

@@ -41,14 +41,16 @@
 
 /* The part of a mapping that a walk has changed and must flush. */
 struct drm_placed_flush {
+	const struct drm_placed_track *track;
 	struct vm_area_struct *vma;
 	struct mmu_notifier_range range;
 	unsigned long start, end;
 };
 
-static void flush_begin(struct drm_placed_flush *flush, struct vm_area_struct *vma,
-			unsigned long start, unsigned long end)
+static void flush_begin(struct drm_placed_flush *flush, const struct drm_placed_track *track,
+			struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
+	flush->track = track;
 	flush->vma = vma;
 	flush->start = end;
 	flush->end = start;
@@ -69,11 +71,11 @@ static void flush_add(struct drm_placed_flush *flush, unsigned long start, unsig
  * Entries that somebody else has cleaned or protected, and not flushed yet, may
  * still be written through the TLB. So if there is such a one, flush it all.
  */
-static void flush_end(struct drm_placed_flush *flush, const struct drm_placed_track *track)
+static void flush_end(struct drm_placed_flush *flush)
 {
 	struct vm_area_struct *vma = flush->vma;
 
-	if (drm_placed_broken(track->obj->dev, FLUSH))
+	if (drm_placed_broken(flush->track->obj->dev, FLUSH))
 		;
 	else if (mm_tlb_flush_nested(vma->vm_mm))
 		flush_tlb_range(vma, flush->range.start, flush->range.end);
@@ -84,8 +86,14 @@ static void flush_end(struct drm_placed_flush *flush, const struct drm_placed_tr
 	mmu_notifier_invalidate_range_end(&flush->range);
 }
 
-/* The page middle directory's entry for an address, or NULL. */
-static pmd_t *find_pmd(struct mm_struct *mm, unsigned long addr)
+/**
+ * drm_placed_walk_pmd - find the entry of the page middle directory
+ * @mm: the address space
+ * @addr: the address
+ *
+ * Return: the entry, or NULL if there is no directory for the address.
+ */
+pmd_t *drm_placed_walk_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
@@ -155,8 +163,9 @@ static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 			at = addr + ((unsigned long)(page - first) << PAGE_SHIFT);
 			old = ptep_modify_prot_start(vma, at, pte);
 			new = pte_mkclean(old);
-			if (action == DRM_PLACED_CLOSE ||
-			    (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old)))
+			if ((action == DRM_PLACED_CLOSE ||
+			     (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old))) &&
+			    !drm_placed_broken(flush->track->obj->dev, CLOSE))
 				new = pte_wrprotect(new);
 			ptep_modify_prot_commit(vma, at, pte, old, new);
 			flush_add(flush, at, at + PAGE_SIZE);
@@ -216,7 +225,7 @@ static void take_chunk(struct drm_placed_track *track, struct drm_placed_flush *
 
 	/* A mapping need not be aligned as its object is: two tables, at most. */
 	for (; start < end; start = next) {
-		pmd_t *pmd = find_pmd(vma->vm_mm, start);
+		pmd_t *pmd = drm_placed_walk_pmd(vma->vm_mm, start);
 		unsigned int first, last, bit;
 		spinlock_t *ptl;
 		pte_t *ptes;
@@ -249,9 +258,12 @@ again:
 		}
 
 		take_ptes(flush, chunk, first, last, ptes, start, action, found);
-		if (harvest)
+		/* Who finds the bit below must not meet a store that comes after it. */
+		if (harvest && !bitmap_empty(harvested, DRM_PLACED_CHUNK)) {
+			flush_tlb_range(vma, start, next);
 			for_each_set_bit(bit, harvested, DRM_PLACED_CHUNK)
 				set_bit(bit, chunk->dirty);
+		}
 		pte_unmap_unlock(ptes, ptl);
 	}
 }
@@ -272,7 +284,7 @@ static void take_vma(struct drm_placed_track *track, struct vm_area_struct *vma,
 	struct drm_placed_chunk *chunk;
 	unsigned long index;
 
-	flush_begin(&flush, vma, start, end);
+	flush_begin(&flush, track, vma, start, end);
 
 	index = first / DRM_PLACED_CHUNK;
 	for (chunk = xa_find(&track->chunks, &index, last / DRM_PLACED_CHUNK, DRM_PLACED_ACTIVE);
@@ -288,7 +300,7 @@ static void take_vma(struct drm_placed_track *track, struct vm_area_struct *vma,
 			   harvest ? DRM_PLACED_CLOSE : chunk->action, harvest);
 	}
 
-	flush_end(&flush, track);
+	flush_end(&flush);
 }
 
 /* Clip [first, last] of the object to a mapping: false if nothing is left. */
@@ -547,7 +559,7 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	prot = prot_of(track, vma, page);
 	ptes = get_locked_pte(vma->vm_mm, start, &ptl);
 	if (!ptes) {
-		pmd_t *pmd = find_pmd(vma->vm_mm, start);
+		pmd_t *pmd = drm_placed_walk_pmd(vma->vm_mm, start);
 
 		/* A huge entry: its own fault sees to it. */
 		return pmd && !pmd_none(pmdp_get_lockless(pmd)) ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
