@@ -9,24 +9,11 @@
  * pages. The picture stays after the program has ended.
  */
 #include <math.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <time.h>
 
-#include <cairo.h>
-#include <xf86drm.h>
-#include <xf86drmMode.h>
-
-#include "placed_device.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "screen.h"
 
 #define FRAGMENTS 50000
-#define PROGRAM (sizeof(void *) == 8 ? "64-bit program" : "i386 program")
-
-/* The picture is laid out in these units, whatever the mode. */
-#define LAYOUT_WIDTH 1280.0
-#define LAYOUT_HEIGHT 800.0
 
 struct window {
 	const char *name, *asked;
@@ -40,12 +27,7 @@ struct cost {
 };
 
 struct demo {
-	int fd;
-	uint32_t connector, crtc;
-	drmModeModeInfo mode;
-
-	struct drm_mode_create_dumb fb;
-	uint64_t fake_offset;
+	struct screen screen;
 	/* The first row of the lower half; it starts a page. */
 	uint32_t seam;
 
@@ -55,107 +37,23 @@ struct demo {
 	struct cost placed, parsed;
 };
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+static void find_seam(struct demo *demo)
 {
-	va_list args;
+	const struct drm_mode_create_dumb *fb = &demo->screen.fb;
 
-	fflush(stdout);
-	fputs("placed_demo: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-/* The screen */
-
-static uint32_t crtc_for(int fd, const drmModeRes *res, const drmModeConnector *connector)
-{
-	for (int i = 0; i < connector->count_encoders; i++) {
-		drmModeEncoder *encoder = drmModeGetEncoder(fd, connector->encoders[i]);
-		uint32_t crtcs = encoder ? encoder->possible_crtcs : 0;
-
-		drmModeFreeEncoder(encoder);
-		for (int j = 0; j < res->count_crtcs; j++)
-			if (crtcs & (1u << j))
-				return res->crtcs[j];
-	}
-
-	return 0;
-}
-
-static drmModeModeInfo preferred_mode(const drmModeConnector *connector)
-{
-	for (int i = 0; i < connector->count_modes; i++)
-		if (connector->modes[i].type & DRM_MODE_TYPE_PREFERRED)
-			return connector->modes[i];
-
-	return connector->modes[0];
-}
-
-static void pick_screen(struct demo *demo)
-{
-	drmModeRes *res = drmModeGetResources(demo->fd);
-
-	if (!res)
-		die("this device has no screens: %s", strerror(errno));
-
-	for (int i = 0; i < res->count_connectors && !demo->crtc; i++) {
-		drmModeConnector *connector = drmModeGetConnector(demo->fd, res->connectors[i]);
-
-		if (connector && connector->connection == DRM_MODE_CONNECTED &&
-		    connector->count_modes) {
-			demo->connector = connector->connector_id;
-			demo->mode = preferred_mode(connector);
-			demo->crtc = crtc_for(demo->fd, res, connector);
-		}
-		drmModeFreeConnector(connector);
-	}
-	drmModeFreeResources(res);
-
-	if (!demo->crtc)
-		die("no screen is connected");
-}
-
-static void create_framebuffer(struct demo *demo)
-{
-	int ret;
-
-	demo->fb.bpp = 32;
-	demo->fb.height = demo->mode.vdisplay;
-	/* Multiples of 64 pixels, for a page to start at every 16th row at least. */
-	demo->fb.width = (demo->mode.hdisplay + 63u) & ~63u;
-	ret = placed_ioctl(demo->fd, DRM_IOCTL_MODE_CREATE_DUMB, &demo->fb);
-	if (ret)
-		die("cannot create a framebuffer: %s", strerror(-ret));
-
-	ret = placed_fake_offset(demo->fd, demo->fb.handle, &demo->fake_offset);
-	if (ret)
-		die("no offset for mmap(): %s", strerror(-ret));
-
-	for (uint32_t row = 1; row <= demo->fb.height / 2; row++)
-		if (!((uint64_t)row * demo->fb.pitch % PLACED_PAGE))
+	for (uint32_t row = 1; row <= fb->height / 2; row++)
+		if (!((uint64_t)row * fb->pitch % PLACED_PAGE))
 			demo->seam = row;
 	if (!demo->seam)
-		die("no row in the upper half starts a page, the pitch is %u", demo->fb.pitch);
+		die("no row in the upper half starts a page, the pitch is %u", fb->pitch);
 }
 
 static void show(struct demo *demo)
 {
-	uint32_t fb;
-	int ret = drmModeAddFB(demo->fd, demo->mode.hdisplay, demo->mode.vdisplay, 24, 32,
-			       demo->fb.pitch, demo->fb.handle, &fb);
-
-	if (ret)
-		die("cannot add the framebuffer: %s", strerror(-ret));
-
-	ret = drmModeSetCrtc(demo->fd, demo->crtc, fb, 0, 0, &demo->connector, 1, &demo->mode);
-	if (ret)
-		die("cannot set the mode: %s", strerror(-ret));
+	uint32_t fb = screen_show(&demo->screen);
+	int ret = drmModeDirtyFB(demo->screen.fd, fb, NULL, 0);
 
 	/* virtio-gpu copies to the host what it is told has changed. */
-	ret = drmModeDirtyFB(demo->fd, fb, NULL, 0);
 	if (ret && ret != -ENOSYS)
 		die("cannot flush the framebuffer: %s", strerror(-ret));
 }
@@ -204,7 +102,7 @@ static void fragment(struct demo *demo)
 static void map_window(struct demo *demo, struct window *window)
 {
 	struct drm_gem_mmap_placed args = window->args;
-	int ret = placed_map(demo->fd, &args);
+	int ret = placed_map(demo->screen.fd, &args);
 
 	if (ret)
 		die("cannot map %s %s: %s", window->name, window->asked, strerror(-ret));
@@ -213,31 +111,31 @@ static void map_window(struct demo *demo, struct window *window)
 
 static void map_windows(struct demo *demo)
 {
-	uint64_t offset = (uint64_t)demo->seam * demo->fb.pitch;
+	uint64_t offset = (uint64_t)demo->seam * demo->screen.fb.pitch;
 
 	demo->whole = (struct window) {
 		.name = "the whole framebuffer",
 		.asked = "anywhere below 4 GiB",
 		.args = {
-			.handle = demo->fb.handle,
+			.handle = demo->screen.fb.handle,
 			.flags = PLACED_RW,
-			.length = demo->fb.size,
+			.length = demo->screen.fb.size,
 			.range_end = PLACED_4G,
 		},
 	};
 	map_window(demo, &demo->whole);
-	if (demo->whole.addr + demo->fb.size > PLACED_4G)
+	if (demo->whole.addr + demo->screen.fb.size > PLACED_4G)
 		die("%#llx is not below 4 GiB", (unsigned long long)demo->whole.addr);
 
 	demo->middle = (struct window) {
 		.name = "from the middle on",
 		.asked = "at exactly this address",
 		.args = {
-			.handle = demo->fb.handle,
+			.handle = demo->screen.fb.handle,
 			.flags = PLACED_RW | DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE,
 			.offset = offset,
-			.length = demo->fb.size - offset,
-			.addr = find_free(0xc0000000, demo->fb.size - offset),
+			.length = demo->screen.fb.size - offset,
+			.addr = find_free(0xc0000000, demo->screen.fb.size - offset),
 		},
 	};
 	map_window(demo, &demo->middle);
@@ -259,7 +157,7 @@ static uint64_t now(void)
 static void search_placed(struct demo *demo)
 {
 	struct drm_gem_mmap_placed args = demo->whole.args;
-	int ret = placed_map(demo->fd, &args);
+	int ret = placed_map(demo->screen.fd, &args);
 
 	if (ret)
 		die("cannot map the framebuffer again: %s", strerror(-ret));
@@ -333,14 +231,14 @@ static uint64_t parse_for_gap(uint64_t lowest, uint64_t length)
 
 static void search_parsed(struct demo *demo)
 {
-	uint64_t length = demo->fb.size;
+	uint64_t length = demo->screen.fb.size;
 	uint64_t gap = parse_for_gap(0x10000, length);
 	void *at;
 
 	if (gap + length > PLACED_4G)
 		die("/proc/self/maps shows no gap below 4 GiB");
 	at = mmap(placed_ptr(gap), length, PROT_READ | PROT_WRITE,
-		  MAP_SHARED | MAP_FIXED_NOREPLACE, demo->fd, demo->fake_offset);
+		  MAP_SHARED | MAP_FIXED_NOREPLACE, demo->screen.fd, demo->screen.fake_offset);
 	if (at != placed_ptr(gap))
 		die("cannot map the gap found in /proc/self/maps: %s", strerror(errno));
 	munmap(at, length);
@@ -385,140 +283,7 @@ static const char *unit(void)
 	return icount && !strcmp(icount, "1") ? "instructions" : "ns";
 }
 
-/* 1234567 as 1,234,567 */
-static const char *grouped(uint64_t value, char out[32])
-{
-	char digits[24];
-	int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
-	char *to = out;
-
-	for (int i = 0; i < length; i++) {
-		if (i && (length - i) % 3 == 0)
-			*to++ = ',';
-		*to++ = digits[i];
-	}
-	*to = 0;
-
-	return out;
-}
-
 /* The picture. It knows nothing of halves: what is outside is clipped. */
-
-struct color {
-	double r, g, b;
-};
-
-static const struct color ink = { 0.93, 0.95, 0.98 };
-static const struct color dim = { 0.62, 0.68, 0.78 };
-static const struct color first = { 0.36, 0.78, 0.98 };
-static const struct color second = { 1.00, 0.70, 0.28 };
-
-static void set_color(cairo_t *cr, struct color color, double alpha)
-{
-	cairo_set_source_rgba(cr, color.r, color.g, color.b, alpha);
-}
-
-enum align { LEFT, CENTER, RIGHT };
-
-static void __attribute__((format(printf, 5, 6)))
-text(cairo_t *cr, double x, double y, enum align align, const char *format, ...)
-{
-	cairo_text_extents_t extents;
-	char line[160];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-
-	cairo_text_extents(cr, line, &extents);
-	cairo_move_to(cr, x - extents.x_advance * align / 2, y);
-	cairo_show_text(cr, line);
-}
-
-static void font(cairo_t *cr, const char *family, cairo_font_weight_t weight, double size)
-{
-	cairo_select_font_face(cr, family, CAIRO_FONT_SLANT_NORMAL, weight);
-	cairo_set_font_size(cr, size);
-}
-
-static void draw_background(cairo_t *cr)
-{
-	cairo_pattern_t *sky = cairo_pattern_create_linear(0, 0, LAYOUT_WIDTH, LAYOUT_HEIGHT);
-
-	cairo_pattern_add_color_stop_rgb(sky, 0, 0.05, 0.07, 0.14);
-	cairo_pattern_add_color_stop_rgb(sky, 0.55, 0.10, 0.13, 0.26);
-	cairo_pattern_add_color_stop_rgb(sky, 1, 0.20, 0.10, 0.26);
-	cairo_set_source(cr, sky);
-	cairo_paint(cr);
-	cairo_pattern_destroy(sky);
-
-	cairo_set_line_width(cr, 1);
-	set_color(cr, ink, 0.05);
-	for (double x = -LAYOUT_HEIGHT; x < LAYOUT_WIDTH; x += 40) {
-		cairo_move_to(cr, x, LAYOUT_HEIGHT);
-		cairo_line_to(cr, x + LAYOUT_HEIGHT, 0);
-	}
-	cairo_stroke(cr);
-}
-
-static void draw_facet(cairo_t *cr, const double points[][2], int count, double light)
-{
-	cairo_move_to(cr, points[0][0], points[0][1]);
-	for (int i = 1; i < count; i++)
-		cairo_line_to(cr, points[i][0], points[i][1]);
-	cairo_close_path(cr);
-	cairo_set_source_rgb(cr, 0.20 + 0.35 * light, 0.35 + 0.55 * light, 0.70 + 0.30 * light);
-	cairo_fill_preserve(cr);
-	cairo_set_source_rgba(cr, 1, 1, 1, 0.35);
-	cairo_stroke(cr);
-}
-
-/* A cut gem across the seam, in rings. */
-static void draw_gem(cairo_t *cr, double x, double y)
-{
-	static const double crown[][2] = {
-		{ -150, -60 }, { -85, -125 }, { 0, -125 }, { 85, -125 }, { 150, -60 },
-	};
-	static const double girdle[][2] = {
-		{ -150, -60 }, { -60, -60 }, { 60, -60 }, { 150, -60 },
-	};
-
-	cairo_save(cr);
-	cairo_translate(cr, x, y);
-
-	cairo_set_line_width(cr, 3);
-	for (int i = 0; i < 5; i++) {
-		set_color(cr, i % 2 ? second : first, 0.55 - 0.08 * i);
-		cairo_arc(cr, 0, 0, 178 + 13 * i, 0, 2 * M_PI);
-		cairo_stroke(cr);
-	}
-
-	cairo_set_line_width(cr, 1.5);
-	cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
-	for (int i = 0; i < 3; i++) {
-		static const double below[] = { 0.35, 0.75, 0.10 };
-		static const double above[] = { 0.85, 0.55, 0.30 };
-		const double pavilion[][2] = {
-			{ girdle[i][0], -60 }, { girdle[i + 1][0], -60 }, { 0, 140 },
-		};
-		const double kite[][2] = {
-			{ girdle[i][0], -60 }, { girdle[i + 1][0], -60 },
-			{ crown[i + 1][0], -125 },
-		};
-
-		draw_facet(cr, pavilion, 3, below[i]);
-		draw_facet(cr, kite, 3, above[i]);
-	}
-	for (int i = 1; i < 3; i++) {
-		const double star[][2] = {
-			{ crown[i][0], -125 }, { crown[i + 1][0], -125 }, { girdle[i][0], -60 },
-		};
-
-		draw_facet(cr, star, 3, i == 1 ? 1.0 : 0.45);
-	}
-	cairo_restore(cr);
-}
 
 static void draw_title(cairo_t *cr, const struct demo *demo)
 {
@@ -652,9 +417,9 @@ static void draw_address_space(cairo_t *cr, const struct demo *demo)
 
 static void draw_picture(cairo_t *cr, const struct demo *demo)
 {
-	double scale = demo->mode.vdisplay / LAYOUT_HEIGHT;
+	double scale = demo->screen.mode.vdisplay / LAYOUT_HEIGHT;
 
-	cairo_scale(cr, demo->mode.hdisplay / LAYOUT_WIDTH, scale);
+	cairo_scale(cr, demo->screen.mode.hdisplay / LAYOUT_WIDTH, scale);
 	draw_background(cr);
 	draw_gem(cr, 975, 395);
 	draw_title(cr, demo);
@@ -668,26 +433,22 @@ static void draw_picture(cairo_t *cr, const struct demo *demo)
 static void draw_rows(const struct demo *demo, void *memory, uint32_t row, uint32_t rows)
 {
 	cairo_surface_t *surface;
-	cairo_status_t status;
 	cairo_t *cr;
 
 	surface = cairo_image_surface_create_for_data(memory, CAIRO_FORMAT_RGB24,
-						      demo->mode.hdisplay, rows, demo->fb.pitch);
+						      demo->screen.mode.hdisplay, rows, demo->screen.fb.pitch);
 	cr = cairo_create(surface);
 	cairo_translate(cr, 0, -(double)row);
 	draw_picture(cr, demo);
-	status = cairo_status(cr);
-	cairo_destroy(cr);
+	end_drawing(cr);
 	cairo_surface_finish(surface);
 	cairo_surface_destroy(surface);
-	if (status)
-		die("cannot draw: %s", cairo_status_to_string(status));
 }
 
 static void draw_halves(const struct demo *demo, void *upper, void *lower)
 {
 	draw_rows(demo, upper, 0, demo->seam);
-	draw_rows(demo, lower, demo->seam, demo->fb.height - demo->seam);
+	draw_rows(demo, lower, demo->seam, demo->screen.fb.height - demo->seam);
 }
 
 /*
@@ -697,26 +458,26 @@ static void draw_halves(const struct demo *demo, void *upper, void *lower)
 static void check_picture(const struct demo *demo)
 {
 	uint64_t offset = demo->middle.args.offset;
-	uint8_t *expected = calloc(1, demo->fb.size);
-	uint8_t *plain = mmap(NULL, demo->fb.size, PROT_READ, MAP_SHARED, demo->fd,
-			      demo->fake_offset);
+	uint8_t *expected = calloc(1, demo->screen.fb.size);
+	uint8_t *plain = mmap(NULL, demo->screen.fb.size, PROT_READ, MAP_SHARED, demo->screen.fd,
+			      demo->screen.fake_offset);
 
 	if (!expected || plain == MAP_FAILED)
 		die("cannot map the framebuffer to check it: %s", strerror(errno));
 	draw_halves(demo, expected, expected + offset);
 
-	for (uint32_t y = 0; y < demo->mode.vdisplay; y++) {
-		const uint32_t *want = (const void *)(expected + (size_t)y * demo->fb.pitch);
-		const uint32_t *have = (const void *)(plain + (size_t)y * demo->fb.pitch);
+	for (uint32_t y = 0; y < demo->screen.mode.vdisplay; y++) {
+		const uint32_t *want = (const void *)(expected + (size_t)y * demo->screen.fb.pitch);
+		const uint32_t *have = (const void *)(plain + (size_t)y * demo->screen.fb.pitch);
 
-		for (uint32_t x = 0; x < demo->mode.hdisplay; x++)
+		for (uint32_t x = 0; x < demo->screen.mode.hdisplay; x++)
 			if ((want[x] ^ have[x]) & 0xffffff)
 				die("pixel %u,%u, in the half drawn through %s, is %06x and not %06x", x, y,
 				    y < demo->seam ? demo->whole.name : demo->middle.name,
 				    have[x] & 0xffffff, want[x] & 0xffffff);
 	}
 
-	munmap(plain, demo->fb.size);
+	munmap(plain, demo->screen.fb.size);
 	free(expected);
 }
 
@@ -753,7 +514,8 @@ static void print_report(const struct demo *demo)
 	char mappings[32];
 
 	printf("%s, %ux%u framebuffer, %s mappings in the process\n", PROGRAM,
-	       demo->mode.hdisplay, demo->mode.vdisplay, grouped(demo->mappings, mappings));
+	       demo->screen.mode.hdisplay, demo->screen.mode.vdisplay,
+	       grouped(demo->mappings, mappings));
 	printf("  %-16s %-9s %-9s %-27s %s\n", "asked: range", "offset", "length", "flags",
 	       "given: address");
 	print_window(&demo->whole);
@@ -765,32 +527,13 @@ static void print_report(const struct demo *demo)
 	       (unsigned long long)(demo->parsed.median / (demo->placed.median ?: 1)));
 }
 
-/* The screen goes blank when the last process with the device open ends. */
-static void stay(struct demo *demo)
-{
-	/* Not to be copied by the fork. */
-	munmap(placed_ptr(demo->fragments), FRAGMENTS * 2 * PLACED_PAGE);
-	/* The guest's first process takes the terminal away with it. */
-	signal(SIGHUP, SIG_IGN);
-	if (fflush(stdout) || daemon(1, 0))
-		die("cannot stay: %s", strerror(errno));
-	for (;;)
-		pause();
-}
-
 int main(void)
 {
 	struct demo demo = {};
 
-	demo.fd = placed_open("virtio_gpu");
-	if (demo.fd < 0)
-		die("no virtio_gpu device: run it with scripts/run");
-	/* As the first to open the device, unless someone else was. */
-	if (!drmIsMaster(demo.fd))
-		die("another program has the screen");
-
-	pick_screen(&demo);
-	create_framebuffer(&demo);
+	screen_open(&demo.screen, 0, 0);
+	screen_create_framebuffer(&demo.screen);
+	find_seam(&demo);
 	fragment(&demo);
 	map_windows(&demo);
 	measure(&demo);
@@ -801,5 +544,8 @@ int main(void)
 	show(&demo);
 
 	print_report(&demo);
-	stay(&demo);
+
+	/* Not to be copied by the fork. */
+	munmap(placed_ptr(demo.fragments), FRAGMENTS * 2 * PLACED_PAGE);
+	screen_stay();
 }
