@@ -144,6 +144,23 @@ static void deactivate(struct drm_placed_track *track, unsigned long index,
 	WRITE_ONCE(track->active, track->active - 1);
 }
 
+/* The policy may have changed the state of an active chunk. */
+static void note_state(struct drm_placed_track *track, unsigned long index,
+		       struct drm_placed_chunk *chunk, enum drm_placed_state before)
+{
+	enum drm_placed_state now = chunk->policy.state;
+
+	lockdep_assert_held(&track->lock);
+
+	if (now == before)
+		return;
+
+	trace_drm_placed_chunk(track->obj, index, before, now);
+	track->states[before]--;
+	track->states[now]++;
+	track->stats.changes++;
+}
+
 /*
  * Collecting
  */
@@ -224,13 +241,9 @@ static unsigned int settle_chunk(struct drm_placed_track *track, unsigned long i
 
 	bitmap_copy(chunk->last, chunk->found, DRM_PLACED_CHUNK);
 	close_pages(track, chunk);
-	if (drm_placed_policy_collected(&track->policy, &chunk->policy, chunk->action, scanned,
-					dirty, fresh, drm_placed_chunk_pages(track, index))) {
-		trace_drm_placed_chunk(track->obj, index, before, chunk->policy.state);
-		track->states[before]--;
-		track->states[chunk->policy.state]++;
-		track->stats.changes++;
-	}
+	drm_placed_policy_collected(&track->policy, &chunk->policy, chunk->action, scanned,
+				    dirty, fresh, drm_placed_chunk_pages(track, index));
+	note_state(track, index, chunk, before);
 
 	track->stats.scanned += scanned;
 	track->stats.dirty += dirty;
@@ -250,10 +263,7 @@ static void make_huge(struct drm_placed_track *track, unsigned long index,
 		return;
 
 	drm_placed_policy_huge(&chunk->policy);
-	trace_drm_placed_chunk(track->obj, index, before, DRM_PLACED_HUGE);
-	track->states[before]--;
-	track->states[DRM_PLACED_HUGE]++;
-	track->stats.changes++;
+	note_state(track, index, chunk, before);
 }
 
 /* Keep back the pages of a chunk outside of [first, last]. */
@@ -763,13 +773,14 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 	unsigned long index = page / DRM_PLACED_CHUNK;
 	bool idle = !track->active;
 	struct drm_placed_window window;
+	enum drm_placed_state before;
 	vm_fault_t ret;
 
 	activate(track, index, chunk);
-	track->states[chunk->policy.state]--;
+	before = chunk->policy.state;
 	window = drm_placed_policy_fault(&track->policy, &chunk->policy, page % DRM_PLACED_CHUNK,
 					 drm_placed_chunk_pages(track, index));
-	track->states[chunk->policy.state]++;
+	note_state(track, index, chunk, before);
 
 	if (drm_placed_broken(track->obj->dev, OPEN) && vmf->vma->vm_flags & VM_PFNMAP) {
 		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);

@@ -4,6 +4,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/prandom.h>
 #include <linux/string.h>
@@ -22,7 +23,7 @@
 /* As the policy has them. */
 #define FAULT_COST	128
 #define CHUNK_COST	12
-#define BURST		8
+#define BURST(pages)	DIV_ROUND_UP(2 * (pages), FAULT_COST)
 #define DENSE		2
 #define PROBE		16
 
@@ -151,8 +152,7 @@ static void sim_collect_chunk(struct sim *sim, struct sim_chunk *chunk)
 
 	if (sim->huge && policy->state != DRM_PLACED_HUGE &&
 	    drm_placed_policy_wants_huge(&sim->policy, policy)) {
-		policy->state = DRM_PLACED_HUGE;
-		policy->probe = PROBE;
+		drm_placed_policy_huge(policy);
 		bitmap_set(chunk->open, 0, chunk->pages);
 	}
 
@@ -298,8 +298,8 @@ static const struct pattern patterns[] = {
 	{ "five_hot_pages", write_hot, 5, 0, 10, 0 },
 	{ "random_0.1%", write_random, 1, 0, 130, 40 },
 	{ "random_0.3%", write_random, 3, 0, 120, 20 },
-	{ "random_0.5%", write_random, 5, 0, 110, 20 },
-	{ "random_1%", write_random, 10, 0, 110, 8 },
+	{ "random_0.5%", write_random, 5, 0, 110, 40 },
+	{ "random_1%", write_random, 10, 0, 110, 16 },
 	{ "random_2%", write_random, 20, 0, 110, 0 },
 	{ "random_5%", write_random, 50, 0, 110, 0 },
 	{ "stream_3", write_stream, 3, 0, 110, 8 },
@@ -311,7 +311,7 @@ static const struct pattern patterns[] = {
 	{ "full_every_4th", write_full, 0, 4, 220, 400 },
 	{ "full_every_16th", write_full, 0, 16, 110, 120 },
 	{ "again_5_every_2nd", write_again, 5, 2, 10, 0 },
-	{ "again_5_every_8th", write_again, 5, 8, 10, 0 },
+	{ "again_5_every_8th", write_again, 5, 8, 50, 80 },
 	{ "window_1", write_window, 1, 0, 110, 0 },
 	{ "window_8", write_window, 8, 0, 110, 10 },
 	{ "window_64", write_window, 64, 0, 110, 80 },
@@ -406,17 +406,16 @@ struct pulses_case {
 };
 
 /*
- * The worst that pulses can do. To a whole chunk: as many pages as open it, and
- * nothing until it is closed again. That is more than twice because scans come
- * whole: two or three are the rent, and one more closes the chunk. A smaller
- * chunk suffers more from fewer pages, because its scan is cheaper than the
- * faults of less than a burst.
+ * The worst that pulses can do: as many pages as open a chunk, and nothing until
+ * it is closed again. That is more than twice because scans come whole: two or
+ * three are the rent, and one more closes the chunk. Of the sizes that are not
+ * here, some just miss the price with two, and come close to 300 %: 497 pages.
  */
 static const struct pulses_case pulses_cases[] = {
 	{ CHUNK_PAGES, 270 },
-	{ 256, 390 },
-	{ 100, 450 },
-	{ 64, 450 },
+	{ 256, 270 },
+	{ 100, 270 },
+	{ 64, 270 },
 };
 
 static void pulses_desc(const struct pulses_case *c, char *desc)
@@ -434,7 +433,7 @@ static void drm_placed_policy_pulses(struct kunit *test)
 	unsigned int i, worst_count = 0, worst_period = 0;
 	u64 worst = 0;
 
-	for (pattern.arg = 1; pattern.arg <= 2 * BURST; pattern.arg++) {
+	for (pattern.arg = 1; pattern.arg <= 2 * BURST(CHUNK_PAGES); pattern.arg++) {
 		for (i = 0; i < ARRAY_SIZE(periods); i++) {
 			u64 cost, cheaper, percent;
 
@@ -467,6 +466,9 @@ struct rent_case {
 	bool closing;
 };
 
+/* The rent that closes a full chunk. */
+#define PRICE	(BURST(CHUNK_PAGES) * FAULT_COST)
+
 static const struct rent_case rent_cases[] = {
 	{ "always_written", 0, 0, 100, 100, 0, 0, false },
 	{ "all_fresh", 0, 0, 100, 100, 100, 0, false },
@@ -479,9 +481,8 @@ static const struct rent_case rent_cases[] = {
 	{ "no_credit", 0, 0, 100, 50, 50, 0, false },
 	{ "price_of_one", 0, FAULT_COST - CHUNK_COST - 1, 1, 0, 0, FAULT_COST, true },
 	{ "not_yet", 0, FAULT_COST - CHUNK_COST - 2, 1, 0, 0, FAULT_COST - 1, false },
-	{ "price_of_burst", 0, BURST * FAULT_COST - 500, 512, 12, 0, BURST * FAULT_COST, true },
-	{ "not_yet_a_burst", 0, BURST * FAULT_COST - 501, 512, 12, 0, BURST * FAULT_COST - 1,
-	  false },
+	{ "price_of_burst", 0, PRICE - 500, 512, 12, 0, PRICE, true },
+	{ "not_yet_a_burst", 0, PRICE - 501, 512, 12, 0, PRICE - 1, false },
 	{ "price_of_the_clean", 0, 2 * FAULT_COST, 100, 98, 0, 2 * FAULT_COST + 2, true },
 	{ "nothing_to_close", 0, 5000, 100, 100, 0, 5000, false },
 	{ "unmapped_since", 0, 5000, 5, 10, 0, 5000, false },
@@ -594,27 +595,28 @@ static void drm_placed_policy_narrow(struct kunit *test)
 	}
 }
 
-/* Faults here and there open one page each, until they are many. */
+/* Faults here and there open one page each, until they are many for the chunk. */
 static void drm_placed_policy_burst(struct kunit *test)
 {
-	static const unsigned int counts[] = { CHUNK_PAGES, 100, 2 * BURST };
+	static const unsigned int counts[] = { CHUNK_PAGES, 256, 100, 65, 64, 16, 1 };
 	unsigned int i, fault;
 
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
 		struct sim *sim = sim_alloc(test, DRM_PLACED_INTERLEAVED, counts[i]);
+		unsigned int burst = BURST(counts[i]);
 
 		/* Downwards, so that it is no stream. */
-		for (fault = 1; fault < BURST; fault++) {
-			sim_write(sim, 2 * (BURST - fault), 1);
+		for (fault = 1; fault < burst; fault++) {
+			sim_write(sim, 2 * (burst - fault), 1);
 			KUNIT_EXPECT_EQ(test, sim_open(sim), fault);
 		}
 		sim_write(sim, 0, 1);
 		KUNIT_EXPECT_EQ(test, sim_open(sim), counts[i]);
 		KUNIT_EXPECT_EQ(test, sim->chunks[0].policy.state, DRM_PLACED_HOT);
-		KUNIT_EXPECT_EQ(test, sim->faults, BURST);
+		KUNIT_EXPECT_EQ(test, sim->faults, burst);
 
 		sim_write(sim, 0, counts[i]);
-		KUNIT_EXPECT_EQ(test, sim->faults, BURST);
+		KUNIT_EXPECT_EQ(test, sim->faults, burst);
 		kunit_kfree(test, sim);
 	}
 }
@@ -625,17 +627,17 @@ static void drm_placed_policy_no_burst(struct kunit *test)
 	struct sim *sim = sim_alloc(test, DRM_PLACED_INTERLEAVED, CHUNK_PAGES);
 	unsigned int round;
 
-	for (round = 0; round < 4 * BURST; round++) {
+	for (round = 0; round < 4 * BURST(CHUNK_PAGES); round++) {
 		sim_write(sim, CHUNK_PAGES - 2 - 2 * round, 1);
 		KUNIT_EXPECT_LE(test, sim_open(sim), round + 1);
 		sim_collect(sim);
 	}
 }
 
-/* Faults on pages in a row open twice as much each time. */
+/* Faults on pages in a row open twice as much each time, if one is no burst. */
 static void drm_placed_policy_stream(struct kunit *test)
 {
-	static const unsigned int counts[] = { CHUNK_PAGES, 100, 2, 1 };
+	static const unsigned int counts[] = { CHUNK_PAGES, 100, 65, 64, 2, 1 };
 	struct drm_placed_policy_chunk chunk = {};
 	struct drm_placed_window window;
 	struct drm_placed_policy policy;
@@ -643,7 +645,7 @@ static void drm_placed_policy_stream(struct kunit *test)
 
 	drm_placed_policy_init(&policy, DRM_PLACED_INTERLEAVED, CHUNK_PAGES);
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
-		unsigned int page = 0, ahead = 1;
+		unsigned int page = 0, ahead = BURST(counts[i]) == 1 ? counts[i] : 1;
 
 		for (chunk = (struct drm_placed_policy_chunk) {}; page < counts[i]; ahead *= 2) {
 			window = drm_placed_policy_fault(&policy, &chunk, page, counts[i]);
@@ -754,7 +756,7 @@ static void drm_placed_policy_vmwgfx(struct kunit *test)
 }
 
 /* A chunk that is written whole becomes huge, and is looked at now and then. */
-static void drm_placed_policy_huge(struct kunit *test)
+static void drm_placed_policy_huge_chunk(struct kunit *test)
 {
 	struct sim *sim = sim_alloc(test, DRM_PLACED_INTERLEAVED, CHUNK_PAGES);
 	struct drm_placed_policy_chunk *chunk = &sim->chunks[0].policy;
@@ -959,7 +961,7 @@ static struct kunit_case drm_placed_policy_tests[] = {
 	KUNIT_CASE(drm_placed_policy_stream),
 	KUNIT_CASE(drm_placed_policy_simple),
 	KUNIT_CASE_PARAM(drm_placed_policy_vmwgfx, vmwgfx_gen_params),
-	KUNIT_CASE(drm_placed_policy_huge),
+	KUNIT_CASE(drm_placed_policy_huge_chunk),
 	KUNIT_CASE(drm_placed_policy_huge_sparse),
 	KUNIT_CASE(drm_placed_policy_huge_idle),
 	KUNIT_CASE(drm_placed_policy_not_huge),
