@@ -3,13 +3,13 @@
 # Each target is a script of its own, and each script sees to what it needs.
 .DEFAULT_GOAL := help
 
-run: ## everything from nothing to the main job: the demo, and its picture
+run: ## everything from nothing to the main job: the demos, and their pictures
 	@scripts/run
 
 test: ## everything from nothing to all tests; SUITES="..." for some of them
 	@scripts/test $(SUITES)
 
-bench: ## what a placed map costs beside its peers: CSV and plot
+bench: ## what placed maps and coherent mappings cost beside their peers: CSV and plots
 	@scripts/bench
 
 check: ## style: checkpatch --strict, W=1, sparse, kernel-doc, shellcheck

@@ -201,7 +201,8 @@ struct drm_gem_dirty_run {
  * file), EOPNOTSUPP (the object is not coherent), ENOSPC (more runs than
  * @count: @count says how many there are, nothing was sent), EFAULT (@runs
  * cannot be written; nothing was sent), EIO (the device refused a
- * transfer of this object; said once), EINTR (the task is being killed).
+ * transfer of this object; said once), ENOMEM, EINTR (the task is being
+ * killed), ENODEV (the device went away).
  */
 struct drm_gem_dirty {
 	/** @handle: in: handle of the object. */

@@ -5,7 +5,6 @@
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mmu_notifier.h>
-#include <linux/page_table_check.h>
 #include <linux/pgtable.h>
 
 #include <asm/pgalloc.h>
@@ -159,21 +158,35 @@ void drm_placed_huge_split(struct drm_placed_track *track, struct vm_area_struct
 }
 EXPORT_SYMBOL_GPL(drm_placed_huge_split);
 
-/* Are all entries of a page table there and writable, and is none of them dirty? */
-static bool all_open(pte_t *ptes, bool *dirty)
+/* Are all entries of a page table there, and writable? */
+static bool all_open(pte_t *ptes)
 {
 	unsigned int i;
 
-	*dirty = false;
 	for (i = 0; i < DRM_PLACED_CHUNK; i++) {
 		pte_t pte = ptep_get(ptes + i);
 
 		if (!pte_present(pte) || !pte_write(pte))
 			return false;
-		*dirty |= pte_dirty(pte);
 	}
 
 	return true;
+}
+
+/*
+ * Empty a page table that nothing refers to any more, but that somebody may be
+ * waiting for the lock of: fork() would copy what it finds there. Returns
+ * whether an entry was dirty.
+ */
+static bool empty_table(struct mm_struct *mm, unsigned long addr, pte_t *ptes)
+{
+	bool dirty = false;
+	unsigned int i;
+
+	for (i = 0; i < DRM_PLACED_CHUNK; i++)
+		dirty |= pte_dirty(ptep_get_and_clear(mm, addr + i * PAGE_SIZE, ptes + i));
+
+	return dirty;
 }
 
 /* Replace the page table of a chunk in one mapping by one entry. */
@@ -184,7 +197,7 @@ static bool collapse(struct drm_placed_track *track, struct vm_area_struct *vma,
 	struct mmu_notifier_range range;
 	pmd_t table = __pmd(0), entry;
 	spinlock_t *pml, *ptl;
-	bool dirty, done = false;
+	bool done = false;
 	pte_t *ptes;
 
 	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm, addr, addr + PMD_SIZE);
@@ -199,16 +212,17 @@ static bool collapse(struct drm_placed_track *track, struct vm_area_struct *vma,
 		spin_lock_nested(ptl, SINGLE_DEPTH_NESTING);
 
 	ptes = pte_offset_kernel(pmd, addr);
-	if (all_open(ptes, &dirty)) {
-		/* From here on nobody gets at the table, not even the CPU. */
+	if (all_open(ptes)) {
+		/* From here on the CPU does not get at the table any more. */
 		table = pmdp_collapse_flush(vma, addr, pmd);
 		pmdp_get_lockless_sync();
 
+		entry = pmd_mkyoung(make_pmd(track, vma, index, vma->vm_page_prot));
+		entry = pmd_mkwrite(entry, vma);
 		/* Stores that came before it, since the collection. */
-		all_open(ptes, &dirty);
-		entry = pmd_mkwrite(pmd_mkyoung(make_pmd(track, vma, index, vma->vm_page_prot)),
-				    vma);
-		set_pmd_at(mm, addr, pmd, dirty ? pmd_mkdirty(entry) : entry);
+		if (empty_table(mm, addr, ptes))
+			entry = pmd_mkdirty(entry);
+		set_pmd_at(mm, addr, pmd, entry);
 		update_mmu_cache_pmd(vma, addr, pmd);
 		done = true;
 	}
@@ -221,7 +235,6 @@ unlock_pmd:
 
 	if (done) {
 		mm_dec_nr_ptes(mm);
-		page_table_check_pte_clear_range(mm, addr, table);
 		pte_free_defer(mm, pmd_pgtable(table));
 	}
 	return done;

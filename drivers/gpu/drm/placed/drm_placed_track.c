@@ -88,14 +88,14 @@ EXPORT_SYMBOL_GPL(drm_placed_is_tracked);
  * @flags: DRM_GEM_COHERENT_*: in which directions
  *
  * Return: whether there is nothing left to transfer in these directions but
- * what the tracker knows of; false if the object was mapped when tracking
- * began.
+ * what the tracker knows of; false if the object was ever mapped before it
+ * became tracked.
  */
 bool drm_placed_is_complete(struct drm_gem_object *obj, u32 flags)
 {
 	struct drm_placed_track *track = track_of(obj);
 
-	return track->complete && !(flags & ~atomic_read(&track->flags));
+	return !READ_ONCE(obj->placed_mapped) && !(flags & ~atomic_read(&track->flags));
 }
 EXPORT_SYMBOL_GPL(drm_placed_is_complete);
 
@@ -404,8 +404,8 @@ void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 
 	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
 		join_dirty(chunk);
-		for (i = 0; i < BITS_TO_LONGS(DRM_PLACED_CHUNK); i++)
-			chunk->dirty[i] |= chunk->found[i];
+		for_each_set_bit(i, chunk->found, DRM_PLACED_CHUNK)
+			set_bit(i, chunk->dirty);
 		if (track->all_dirty)
 			continue;
 
@@ -564,6 +564,7 @@ static void send_chunk(struct drm_placed_track *track, unsigned long index,
 {
 	struct drm_placed_sender sender = { track, NULL };
 	struct drm_placed_runs runs = begin_runs(&sender);
+	enum drm_placed_state before;
 
 	if (!xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
 		return;
@@ -576,8 +577,10 @@ static void send_chunk(struct drm_placed_track *track, unsigned long index,
 	end_runs(track, &runs);
 
 	bitmap_zero(chunk->open, DRM_PLACED_CHUNK);
-	deactivate(track, index, chunk);
+	before = chunk->policy.state;
 	chunk->policy = (struct drm_placed_policy_chunk) {};
+	note_state(track, index, chunk, before);
+	deactivate(track, index, chunk);
 }
 
 /* Is the chunk's memory what the device has, or does this mapping not care? */
@@ -637,21 +640,37 @@ static void fence_signaled(struct dma_fence *fence, struct dma_fence_cb *cb)
 	complete(&container_of(cb, struct drm_placed_fence_wait, cb)->done);
 }
 
-/* dma_fence_wait() is for any signal, or for none. */
-static int wait_killable(struct dma_fence *fence)
+/**
+ * drm_placed_wait - wait for the device, if need be until the task is killed
+ * @dev: the device
+ * @fence: the fence to wait for
+ *
+ * dma_fence_wait() is for any signal, or for none. And the fences of a device
+ * that is gone may never signal.
+ *
+ * Return: 0, -EINTR if the task is being killed, or -ENODEV.
+ */
+int drm_placed_wait(struct drm_device *dev, struct dma_fence *fence)
 {
 	struct drm_placed_fence_wait wait;
-	int ret;
+	long left;
 
 	init_completion(&wait.done);
 	if (dma_fence_add_callback(fence, &wait.cb, fence_signaled))
 		return 0;
 
-	ret = wait_for_completion_killable(&wait.done);
-	if (ret && !dma_fence_remove_callback(fence, &wait.cb))
+	do {
+		left = wait_for_completion_killable_timeout(&wait.done, HZ);
+	} while (!left && !drm_dev_is_unplugged(dev));
+
+	if (left > 0)
+		return 0;
+
+	if (!dma_fence_remove_callback(fence, &wait.cb))
 		wait_for_completion(&wait.done);
-	return ret;
+	return left ? -EINTR : -ENODEV;
 }
+EXPORT_SYMBOL_GPL(drm_placed_wait);
 
 /*
  * Wait for a reading back in a fault. If the fault may be repeated, mmap_lock is
@@ -661,7 +680,7 @@ static vm_fault_t wait_in_fault(struct vm_fault *vmf, struct drm_gem_object *obj
 				struct dma_fence *fence)
 {
 	if (!fault_flag_allow_retry_first(vmf->flags))
-		return wait_killable(fence) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+		return drm_placed_wait(obj->dev, fence) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -669,7 +688,7 @@ static vm_fault_t wait_in_fault(struct vm_fault *vmf, struct drm_gem_object *obj
 	/* Without the lock the mapping may go, and the object with it. */
 	drm_gem_object_get(obj);
 	release_fault_lock(vmf);
-	wait_killable(fence);
+	drm_placed_wait(obj->dev, fence);
 	drm_gem_object_put(obj);
 
 	/* NOPAGE, too: what calls pfn_mkwrite() knows no other end. */
@@ -715,7 +734,7 @@ static struct drm_placed_chunk *lock_chunk(struct vm_fault *vmf, struct drm_plac
 			return NULL;
 		}
 
-		if (chunk->error) {
+		if (chunk->error && vm_flags & VM_MAYREAD) {
 			/* Once: whoever comes back has it tried again. */
 			chunk->error = false;
 			chunk->generation = 0;
@@ -874,7 +893,6 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 {
 	struct drm_placed_track *track = drm_placed_track_of(vmf->vma);
 	unsigned long addr = vmf->address & PMD_MASK;
-	bool mapped = !pmd_none(pmdp_get_lockless(vmf->pmd));
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	struct vm_area_struct *vma = vmf->vma;
 	struct drm_placed_chunk *chunk;
@@ -882,6 +900,7 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 	unsigned long index;
 	pgoff_t page;
 
+	/* For larger orders there is no vmf->pmd. */
 	if (order != PMD_ORDER || !(vma->vm_flags & VM_PFNMAP) ||
 	    addr < vma->vm_start || addr + PMD_SIZE > vma->vm_end)
 		return VM_FAULT_FALLBACK;
@@ -903,7 +922,7 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 	} else if (chunk->policy.state == DRM_PLACED_HUGE) {
 		open_huge(track, index, chunk);
 		drm_placed_huge_map(track, vma, index, vmf->pmd, addr, true);
-	} else if (mapped) {
+	} else if (!pmd_none(pmdp_get_lockless(vmf->pmd))) {
 		/* The store comes again, and finds room for its page. */
 		drm_placed_huge_split(track, vma, index, vmf->pmd, addr);
 	} else {
@@ -956,6 +975,13 @@ void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vm
 {
 	struct drm_placed_track *track = track_of(obj);
 
+	if (!track) {
+		WRITE_ONCE(obj->placed_mapped, true);
+		/* Pairs with drm_placed_track(): one of the two sees the other. */
+		smp_mb();
+		track = track_of(obj);
+	}
+
 	/* Not VM_SHARED: mm takes that from what a read-only file is mapped by. */
 	if (!track || !(vma->vm_flags & VM_MAYSHARE))
 		return;
@@ -991,13 +1017,15 @@ static void add_flags(struct drm_placed_track *track, u32 flags)
  * drm_placed_track - start to track the mappings of an object
  * @obj: the object; its driver has &drm_driver.placed
  * @flags: DRM_GEM_COHERENT_*
+ * @dirty: the device does not have what was stored to the object so far: as if
+ *	drm_placed_mark_dirty() was called
  *
  * Mappings made from now on are tracked. For an object that is tracked already,
- * adds to its flags.
+ * adds to its flags and does nothing else.
  *
  * Return: 0 or -ENOMEM.
  */
-int drm_placed_track(struct drm_gem_object *obj, u32 flags)
+int drm_placed_track(struct drm_gem_object *obj, u32 flags, bool dirty)
 {
 	const struct vm_operations_struct *orig = obj->funcs->vm_ops;
 	struct drm_placed_track *track = track_of(obj);
@@ -1024,17 +1052,23 @@ int drm_placed_track(struct drm_gem_object *obj, u32 flags)
 	track->vm_ops.huge_fault = drm_placed_track_huge_fault;
 	track->vm_ops.zap = drm_placed_track_zap;
 	atomic_set(&track->flags, flags);
+	track->all_dirty = dirty;
+	track->active = dirty;
 	mutex_init(&track->lock);
 	xa_init(&track->chunks);
-	track->complete = !drm_placed_walk_is_mapped(track);
 	drm_placed_policy_init(&track->policy, READ_ONCE(obj->dev->placed_policy), track->pages);
 
-	/* Pairs with track_of(). Somebody else may have been faster. */
+	/*
+	 * Pairs with track_of(), and is the barrier that drm_placed_track_mmap()
+	 * pairs with. Somebody else may have been faster.
+	 */
 	if (cmpxchg(&obj->placed, NULL, track)) {
 		kfree(track);
-		return drm_placed_track(obj, flags);
+		return drm_placed_track(obj, flags, dirty);
 	}
 
+	if (dirty && track->funcs->wake)
+		track->funcs->wake(obj);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(drm_placed_track);

@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 struct dma_fence;
+struct drm_device;
 struct drm_file;
 struct drm_gem_object;
 struct vm_area_struct;
@@ -101,7 +102,7 @@ struct drm_placed_funcs {
 };
 
 #ifdef CONFIG_DRM_PLACED
-int drm_placed_track(struct drm_gem_object *obj, u32 flags);
+int drm_placed_track(struct drm_gem_object *obj, u32 flags, bool dirty);
 void drm_placed_untrack(struct drm_gem_object *obj);
 void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
 
@@ -111,6 +112,7 @@ void drm_placed_merge_gap(struct drm_gem_object *obj, pgoff_t pages);
 unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *file,
 				 pgoff_t first, pgoff_t count);
 bool drm_placed_is_idle(struct drm_gem_object *obj);
+int drm_placed_wait(struct drm_device *dev, struct dma_fence *fence);
 void drm_placed_device_writes(struct drm_gem_object *obj);
 void drm_placed_mark_dirty(struct drm_gem_object *obj);
 void drm_placed_track_error(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,

@@ -208,12 +208,6 @@ struct drm_placed_track {
 	 */
 	unsigned long active;
 
-	/**
-	 * @complete: there was no mapping when the object became tracked, so
-	 * that all that there are now are. Constant.
-	 */
-	bool complete;
-
 	/** @all_dirty: everything has to be sent once. Protected by @lock. */
 	bool all_dirty;
 
@@ -264,7 +258,6 @@ void drm_placed_walk_close(struct drm_placed_track *track, unsigned long index);
 void drm_placed_walk_zap(struct drm_placed_track *track, struct vm_area_struct *vma,
 			 unsigned long start, unsigned long end);
 void drm_placed_walk_forget(struct drm_placed_track *track);
-bool drm_placed_walk_is_mapped(struct drm_placed_track *track);
 pmd_t *drm_placed_walk_pmd(struct mm_struct *mm, unsigned long addr);
 vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_struct *vma,
 			       unsigned long index, const struct drm_placed_window *window,

@@ -573,25 +573,3 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	return VM_FAULT_NOPAGE;
 }
 EXPORT_SYMBOL_GPL(drm_placed_walk_map);
-
-/**
- * drm_placed_walk_is_mapped - is the object mapped by anyone?
- * @track: the tracker, of which only the object is used
- *
- * Locking: takes i_mmap_rwsem for reading.
- *
- * Return: whether there is a mapping of the object, tracked or not.
- */
-bool drm_placed_walk_is_mapped(struct drm_placed_track *track)
-{
-	struct address_space *mapping = mapping_of(track);
-	bool mapped;
-
-	i_mmap_lock_read(mapping);
-	mapped = vma_interval_tree_iter_first(&mapping->i_mmap, drm_placed_start(track),
-					      drm_placed_start(track) + track->pages - 1);
-	i_mmap_unlock_read(mapping);
-
-	return mapped;
-}
-EXPORT_SYMBOL_GPL(drm_placed_walk_is_mapped);

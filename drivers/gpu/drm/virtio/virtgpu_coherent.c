@@ -95,7 +95,7 @@ int virtio_gpu_coherent_mmap(struct drm_gem_object *obj, struct vm_area_struct *
 static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file *file, u32 flags)
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
-	bool tracked = drm_placed_is_tracked(obj);
+	bool rows = bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS;
 	int ret;
 
 	if (is_native(bo))
@@ -104,19 +104,17 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file 
 	if (!flags || bo->coherent.layout == VIRTIO_GPU_LAYOUT_NONE)
 		return -EOPNOTSUPP;
 
-	ret = drm_placed_track(obj, flags);
-	if (ret)
-		return ret;
-
-	if (!tracked)
+	/* Before anybody can find it tracked. One too many does no harm. */
+	if (!drm_placed_is_tracked(obj))
 		atomic_inc(&vgdev_of(obj)->coherent.objects);
 
 	/* What was drawn before was to be sent by the next plane update. */
-	if (!tracked && bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS) {
-		drm_placed_merge_gap(obj, 2);
-		drm_placed_mark_dirty(obj);
-	}
+	ret = drm_placed_track(obj, flags, rows);
+	if (ret)
+		return ret;
 
+	if (rows)
+		drm_placed_merge_gap(obj, 2);
 	return DRM_GEM_COHERENT_TRACKED;
 }
 
@@ -263,11 +261,11 @@ static void virtio_gpu_coherent_send(struct drm_gem_object *obj, struct drm_file
 			continue;
 		}
 
-		/* Tests want the device to refuse. */
-		if (drm_placed_broken(vgdev->ddev, TRANSFER))
-			box->x = bo->coherent.width;
+		/* Tests want the device to refuse: this is outside of the resource. */
 		virtio_gpu_cmd_transfer_to_host_2d(vgdev, boxes[i].offset, box->w, box->h,
-						   box->x, box->y, array_of(bo), NULL);
+						   drm_placed_broken(vgdev->ddev, TRANSFER) ?
+						   bo->coherent.width : box->x, box->y,
+						   array_of(bo), NULL);
 		if (bo->coherent.scanouts)
 			add_damage(&vgdev->coherent, box);
 	}
@@ -321,14 +319,22 @@ static struct dma_fence *virtio_gpu_coherent_read_back(struct drm_gem_object *ob
 	return &fence->f;
 }
 
-static unsigned long next_frame(struct virtio_gpu_device *vgdev)
+/*
+ * Time to the next frame of the outputs that show an object, or any if it is
+ * NULL. Without the lock it may be that of an output that is being changed.
+ */
+static unsigned long next_frame(struct virtio_gpu_device *vgdev, struct virtio_gpu_object *shown)
 {
 	unsigned long interval = HZ;
 	unsigned int i;
 
-	for (i = 0; i < vgdev->num_scanouts; i++)
-		if (vgdev->coherent.scanouts[i].bo)
-			interval = min(interval, vgdev->coherent.scanouts[i].interval);
+	for (i = 0; i < vgdev->num_scanouts; i++) {
+		struct virtio_gpu_object *bo = READ_ONCE(vgdev->coherent.scanouts[i].bo);
+
+		if (bo && (!shown || bo == shown))
+			interval = min(interval,
+				       READ_ONCE(vgdev->coherent.scanouts[i].interval));
+	}
 
 	return interval;
 }
@@ -343,7 +349,7 @@ static void virtio_gpu_coherent_wake(struct drm_gem_object *obj)
 	smp_mb();
 	if (READ_ONCE(bo->coherent.scanouts))
 		queue_delayed_work(system_unbound_wq, &vgdev->coherent.refresh,
-				   READ_ONCE(vgdev->coherent.scanouts[0].interval));
+				   next_frame(vgdev, bo));
 }
 
 static void refresh(struct work_struct *work)
@@ -358,7 +364,8 @@ static void refresh(struct work_struct *work)
 	for (i = 0; i < vgdev->num_scanouts; i++) {
 		struct virtio_gpu_object *bo = coherent->scanouts[i].bo;
 
-		if (!bo || drm_placed_is_idle(&bo->base.base))
+		if (!bo || !drm_placed_is_tracked(&bo->base.base) ||
+		    drm_placed_is_idle(&bo->base.base))
 			continue;
 
 		drm_placed_collect(&bo->base.base, NULL, 0, bo->base.base.size >> PAGE_SHIFT);
@@ -366,7 +373,7 @@ static void refresh(struct work_struct *work)
 	}
 
 	if (again)
-		queue_delayed_work(system_unbound_wq, &coherent->refresh, next_frame(vgdev));
+		queue_delayed_work(system_unbound_wq, &coherent->refresh, next_frame(vgdev, NULL));
 	mutex_unlock(&coherent->lock);
 }
 
@@ -385,7 +392,7 @@ static int wait_for_device(struct virtio_gpu_device *vgdev, struct virtio_gpu_ob
 
 	virtio_gpu_cmd_resource_flush(vgdev, bo->hw_res_handle, 0, 0, 0, 0, NULL, fence);
 	virtio_gpu_notify(vgdev);
-	ret = dma_fence_wait(&fence->f, true);
+	ret = drm_placed_wait(vgdev->ddev, &fence->f);
 	dma_fence_put(&fence->f);
 	return ret;
 }
@@ -577,7 +584,7 @@ void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev, unsigned int 
 			drm_gem_object_get(&bo->base.base);
 			WRITE_ONCE(bo->coherent.scanouts, bo->coherent.scanouts + 1);
 		}
-		scanout->bo = bo;
+		WRITE_ONCE(scanout->bo, bo);
 		if (old)
 			WRITE_ONCE(old->coherent.scanouts, old->coherent.scanouts - 1);
 	}

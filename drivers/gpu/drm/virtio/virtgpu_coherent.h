@@ -53,7 +53,10 @@ struct virtio_gpu_coherent_object {
 
 /** struct virtio_gpu_coherent_scanout - what an output shows */
 struct virtio_gpu_coherent_scanout {
-	/** @bo: a reference, or NULL. Protected by &virtio_gpu_coherent.lock. */
+	/**
+	 * @bo: a reference, or NULL. Written with &virtio_gpu_coherent.lock
+	 * held; compared without.
+	 */
 	struct virtio_gpu_object *bo;
 
 	/** @interval: between two frames, in jiffies. Same lock. */

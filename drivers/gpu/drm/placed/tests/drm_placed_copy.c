@@ -199,7 +199,7 @@ static int copy_coherent(struct drm_gem_object *obj, struct drm_file *file, u32 
 	if (!flags)
 		return -EOPNOTSUPP;
 
-	ret = drm_placed_track(obj, flags);
+	ret = drm_placed_track(obj, flags, false);
 	return ret ? ret : DRM_GEM_COHERENT_TRACKED;
 }
 
@@ -399,6 +399,14 @@ static int copy_alloc_pages(struct copy_object *bo)
 
 		cond_resched();
 	}
+
+	if (bo->flags & DRM_PLACED_COPY_CONTIGUOUS)
+		return 0;
+
+	/* Not even by chance: what is sent of huge entries is not exact. */
+	for (i = 1; i < count; i += PTRS_PER_PMD)
+		if (bo->pages[i] == bo->pages[i - 1] + 1)
+			swap(bo->pages[i], bo->pages[i - 1]);
 
 	return 0;
 }
