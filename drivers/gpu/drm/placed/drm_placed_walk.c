@@ -542,6 +542,7 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	pgprot_t prot;
 	pte_t *ptes;
 	pgoff_t page;
+	pmd_t *pmd;
 
 	lockdep_assert_held(&track->lock);
 
@@ -551,6 +552,11 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	start = max(start, addr & PMD_MASK);
 	end = min(end - 1, addr | ~PMD_MASK) + 1;
 
+	/* The access comes again, to the huge fault. None comes or goes meanwhile. */
+	pmd = drm_placed_walk_pmd(vma->vm_mm, start);
+	if (pmd && is_huge(pmdp_get_lockless(pmd)))
+		return VM_FAULT_NOPAGE;
+
 	page = page_of(track, vma, start);
 	if (write)
 		bitmap_set(chunk->open, page - index * DRM_PLACED_CHUNK,
@@ -558,12 +564,8 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 
 	prot = prot_of(track, vma, page);
 	ptes = get_locked_pte(vma->vm_mm, start, &ptl);
-	if (!ptes) {
-		pmd_t *pmd = drm_placed_walk_pmd(vma->vm_mm, start);
-
-		/* A huge entry: its own fault sees to it. */
-		return pmd && !pmd_none(pmdp_get_lockless(pmd)) ? VM_FAULT_NOPAGE : VM_FAULT_OOM;
-	}
+	if (!ptes)
+		return VM_FAULT_OOM;
 
 	for (at = start; at < end; at += PAGE_SIZE, page++)
 		open_pte(track, vma, page, at, ptes + ((at - start) >> PAGE_SHIFT), prot, write,
