@@ -562,7 +562,7 @@ static void model(int fd, uint32_t kind)
 	m.region = placed_free_region(REGION * PLACED_PAGE);
 	/* What differs between the kinds is not much: one of them goes all the way. */
 	int steps = kind ? operations / 5 : operations;
-	int epoch = steps / 8 < EPOCH ? steps / 8 + 1 : EPOCH;
+	int epoch = steps < 4000 ? 1000 : steps < 4 * EPOCH ? steps / 4 : EPOCH;
 
 	igt_info("seed %u, %d steps\n", m.start, steps);
 

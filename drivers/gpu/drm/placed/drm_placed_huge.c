@@ -38,8 +38,7 @@
 
 static bool can_be_huge(void)
 {
-	return DRM_PLACED_CHUNK == HPAGE_PMD_NR && !arch_needs_pgtable_deposit() &&
-	       !IS_ENABLED(CONFIG_HIGHPTE);
+	return !arch_needs_pgtable_deposit() && !IS_ENABLED(CONFIG_HIGHPTE);
 }
 
 /**

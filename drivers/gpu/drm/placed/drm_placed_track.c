@@ -3,6 +3,8 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -89,7 +91,7 @@ EXPORT_SYMBOL_GPL(drm_placed_is_tracked);
  *
  * Return: whether there is nothing left to transfer in these directions but
  * what the tracker knows of; false if the object was ever mapped before it
- * became tracked.
+ * became tracked, or used around it.
  */
 bool drm_placed_is_complete(struct drm_gem_object *obj, u32 flags)
 {
@@ -98,6 +100,20 @@ bool drm_placed_is_complete(struct drm_gem_object *obj, u32 flags)
 	return !READ_ONCE(obj->placed_mapped) && !(flags & ~atomic_read(&track->flags));
 }
 EXPORT_SYMBOL_GPL(drm_placed_is_complete);
+
+/**
+ * drm_placed_untracked_access - somebody gets at the memory around the tracker
+ * @obj: the object, tracked or not
+ *
+ * For what stores to an object without a mapping that is tracked: other
+ * devices, the kernel's own mappings. drm_placed_is_complete() is false from
+ * now on.
+ */
+void drm_placed_untracked_access(struct drm_gem_object *obj)
+{
+	WRITE_ONCE(obj->placed_mapped, true);
+}
+EXPORT_SYMBOL_GPL(drm_placed_untracked_access);
 
 /* The chunk with this number, which has none of its pages mapped if it is new. */
 static struct drm_placed_chunk *get_chunk(struct drm_placed_track *track, unsigned long index)
@@ -315,8 +331,8 @@ static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *
  *
  * Finds all stores to tracked mappings that happened before the call, calls
  * &drm_placed_funcs.send for those in the range, and remembers the others for
- * later. After drm_placed_mark_dirty() it sends all of the object once. With nothing dirty it costs a look at the open pages; with nothing
- * open, nothing.
+ * later. After drm_placed_mark_dirty() it sends all of the object once. With
+ * nothing dirty it costs a look at the open pages; with nothing open, nothing.
  *
  * Locking: &drm_placed_funcs.lock is held, so that operations of the device can
  * be queued behind in order. Takes &drm_placed_track.lock; may sleep.
@@ -583,6 +599,19 @@ static void send_chunk(struct drm_placed_track *track, unsigned long index,
 	deactivate(track, index, chunk);
 }
 
+/* Of an object that the device does not have yet, nothing can be read back. */
+static void send_unsent(struct drm_placed_track *track)
+{
+	struct drm_placed_sender sender = { track, NULL };
+	struct drm_placed_runs runs = begin_runs(&sender);
+
+	if (!track->all_dirty)
+		return;
+
+	collect_all(track, &runs);
+	end_runs(track, &runs);
+}
+
 /* Is the chunk's memory what the device has, or does this mapping not care? */
 static bool is_valid(struct drm_placed_track *track, const struct drm_placed_chunk *chunk,
 		     unsigned long vm_flags)
@@ -612,6 +641,7 @@ static int begin_read_back(struct drm_placed_track *track, unsigned long index,
 	if (!chunk->fence && !is_valid(track, chunk, vm_flags)) {
 		unsigned int pages = drm_placed_chunk_pages(track, index);
 
+		send_unsent(track);
 		send_chunk(track, index, chunk);
 		chunk->reading = track->generation;
 		fence = track->funcs->read_back(obj, index * DRM_PLACED_CHUNK, pages);
@@ -679,19 +709,23 @@ EXPORT_SYMBOL_GPL(drm_placed_wait);
 static vm_fault_t wait_in_fault(struct vm_fault *vmf, struct drm_gem_object *obj,
 				struct dma_fence *fence)
 {
+	struct file *file;
+
 	if (!fault_flag_allow_retry_first(vmf->flags))
 		return drm_placed_wait(obj->dev, fence) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 
+	/* NOPAGE, too: what calls pfn_mkwrite() knows no other end. */
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-		return VM_FAULT_RETRY;
+		return VM_FAULT_RETRY | VM_FAULT_NOPAGE;
 
-	/* Without the lock the mapping may go, and the object with it. */
+	/* Without the lock the mapping may go; the file keeps the device. */
+	file = get_file(vmf->vma->vm_file);
 	drm_gem_object_get(obj);
 	release_fault_lock(vmf);
 	drm_placed_wait(obj->dev, fence);
 	drm_gem_object_put(obj);
+	fput(file);
 
-	/* NOPAGE, too: what calls pfn_mkwrite() knows no other end. */
 	return VM_FAULT_RETRY | VM_FAULT_NOPAGE;
 }
 
@@ -870,6 +904,12 @@ static vm_fault_t drm_placed_track_fault(struct vm_fault *vmf)
 	struct drm_placed_track *track = drm_placed_track_of(vmf->vma);
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 
+	/* The driver's fault() is not used to it. */
+	if (vmf->flags & FAULT_FLAG_VMA_LOCK && !(vmf->vma->vm_flags & VM_PFNMAP)) {
+		vma_end_read(vmf->vma);
+		return VM_FAULT_RETRY;
+	}
+
 	/* Struct pages have to be there first; then the store faults again. */
 	if (!(vmf->vma->vm_flags & VM_PFNMAP) || drm_placed_broken(track->obj->dev, OPEN))
 		write = false;
@@ -883,7 +923,7 @@ static vm_fault_t drm_placed_track_mkwrite(struct vm_fault *vmf)
 	vm_fault_t ret = track_access(vmf, true);
 
 	/* What core mm would do next, and time for a collection before it does. */
-	if (drm_placed_broken(track->obj->dev, OPEN) && !ret)
+	if (!ret && drm_placed_broken(track->obj->dev, OPEN))
 		usleep_range(200, 500);
 
 	return ret;
@@ -922,8 +962,11 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 	} else if (chunk->policy.state == DRM_PLACED_HUGE) {
 		open_huge(track, index, chunk);
 		drm_placed_huge_map(track, vma, index, vmf->pmd, addr, true);
-	} else if (!pmd_none(pmdp_get_lockless(vmf->pmd))) {
-		/* The store comes again, and finds room for its page. */
+	} else if (!pmd_none(vmf->orig_pmd) || !pmd_none(pmdp_get_lockless(vmf->pmd))) {
+		/*
+		 * The store comes again, and finds room for its page. Never let
+		 * mm split it: by then it may be back, writable and dirty.
+		 */
 		drm_placed_huge_split(track, vma, index, vmf->pmd, addr);
 	} else {
 		ret = VM_FAULT_FALLBACK;
@@ -937,6 +980,15 @@ static void drm_placed_track_zap(struct vm_area_struct *vma, unsigned long start
 				 unsigned long end)
 {
 	drm_placed_walk_zap(drm_placed_track_of(vma), vma, start, end);
+}
+
+/*
+ * Maps nothing. But mm takes it for a sign that it may call the operations above
+ * with no more than the VMA locked, and does not start the fault again.
+ */
+static vm_fault_t drm_placed_track_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
 }
 
 static void drm_placed_track_open(struct vm_area_struct *vma)
@@ -1050,6 +1102,7 @@ int drm_placed_track(struct drm_gem_object *obj, u32 flags, bool dirty)
 	track->vm_ops.pfn_mkwrite = drm_placed_track_mkwrite;
 	track->vm_ops.page_mkwrite = drm_placed_track_mkwrite;
 	track->vm_ops.huge_fault = drm_placed_track_huge_fault;
+	track->vm_ops.map_pages = drm_placed_track_map_pages;
 	track->vm_ops.zap = drm_placed_track_zap;
 	atomic_set(&track->flags, flags);
 	track->all_dirty = dirty;

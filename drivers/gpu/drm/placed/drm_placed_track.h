@@ -25,8 +25,9 @@ struct drm_placed_funcs {
 	 * itself, and returns DRM_GEM_COHERENT_NATIVE; or calls
 	 * drm_placed_track() and returns DRM_GEM_COHERENT_TRACKED; or returns
 	 * -EOPNOTSUPP. No flags are a question: is the device's access to the
-	 * object's memory coherent by nature? Called without locks; may be called for an object that
-	 * is tracked already, and by several tasks at once.
+	 * object's memory coherent by nature? Called without locks; may be
+	 * called for an object that is tracked already, and by several tasks at
+	 * once.
 	 */
 	int (*coherent)(struct drm_gem_object *obj, struct drm_file *file, u32 flags);
 
@@ -107,6 +108,7 @@ void drm_placed_untrack(struct drm_gem_object *obj);
 void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
 
 bool drm_placed_is_tracked(struct drm_gem_object *obj);
+void drm_placed_untracked_access(struct drm_gem_object *obj);
 bool drm_placed_is_complete(struct drm_gem_object *obj, u32 flags);
 void drm_placed_merge_gap(struct drm_gem_object *obj, pgoff_t pages);
 unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *file,

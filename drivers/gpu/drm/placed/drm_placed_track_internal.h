@@ -50,7 +50,7 @@ enum drm_placed_break {
 #define drm_placed_broken(dev, what) \
 	unlikely(READ_ONCE((dev)->placed_break) & BIT(DRM_PLACED_BREAK_##what))
 #else
-#define drm_placed_broken(dev, what) ((void)(dev), false)
+#define drm_placed_broken(dev, what) ((void)(dev), false && DRM_PLACED_BREAK_##what)
 #endif
 
 /** enum drm_placed_answer - to a question that is asked once */

@@ -479,7 +479,7 @@ static pgprot_t prot_of(struct drm_placed_track *track, struct vm_area_struct *v
  * faulted is as good as written.
  */
 static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
-		     pgoff_t page, unsigned long at, pte_t *pte, pgprot_t prot,
+		     pgoff_t page, unsigned long at, pte_t *pte, pgprot_t *prot,
 		     bool write, bool fault)
 {
 	pte_t old = ptep_get(pte), new;
@@ -489,7 +489,10 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
 		if (!(vma->vm_flags & VM_PFNMAP))
 			return;
 
-		new = pte_mkspecial(pfn_pte(track->funcs->pfn(track->obj, page), prot));
+		/* Once, and only if needed: it takes as long as twenty entries. */
+		if (!pgprot_val(*prot))
+			*prot = prot_of(track, vma, page);
+		new = pte_mkspecial(pfn_pte(track->funcs->pfn(track->obj, page), *prot));
 		/* The neighbours stay clean: who stores to them sets the dirty bit. */
 		if (write)
 			new = pte_mkwrite(new, vma);
@@ -504,8 +507,13 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
 		return;
 
 	new = pte_mkwrite(pte_mkyoung(old), vma);
-	if (fault)
-		new = pte_mkdirty(new);
+	if (!fault) {
+		/* Read-only so far: there is nothing that the CPU could set but young. */
+		set_pte_at(vma->vm_mm, at, pte, new);
+		return;
+	}
+
+	new = pte_mkdirty(new);
 	if (ptep_set_access_flags(vma, at, pte, new, 1))
 		update_mmu_cache(vma, at, pte);
 }
@@ -539,7 +547,7 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	pgoff_t first = index * DRM_PLACED_CHUNK + window->first;
 	unsigned long start, end, at;
 	spinlock_t *ptl;
-	pgprot_t prot;
+	pgprot_t prot = {};
 	pte_t *ptes;
 	pgoff_t page;
 	pmd_t *pmd;
@@ -562,13 +570,12 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 		bitmap_set(chunk->open, page - index * DRM_PLACED_CHUNK,
 			   (end - start) >> PAGE_SHIFT);
 
-	prot = prot_of(track, vma, page);
 	ptes = get_locked_pte(vma->vm_mm, start, &ptl);
 	if (!ptes)
 		return VM_FAULT_OOM;
 
 	for (at = start; at < end; at += PAGE_SIZE, page++)
-		open_pte(track, vma, page, at, ptes + ((at - start) >> PAGE_SHIFT), prot, write,
+		open_pte(track, vma, page, at, ptes + ((at - start) >> PAGE_SHIFT), &prot, write,
 			 at == (addr & PAGE_MASK));
 
 	pte_unmap_unlock(ptes, ptl);

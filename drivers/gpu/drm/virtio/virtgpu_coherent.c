@@ -8,6 +8,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_modes.h>
+#include <drm/drm_prime.h>
 
 #include <uapi/drm/drm_placed.h>
 
@@ -92,6 +93,37 @@ int virtio_gpu_coherent_mmap(struct drm_gem_object *obj, struct vm_area_struct *
 	return ret;
 }
 
+/**
+ * virtio_gpu_coherent_vmap - map an object into the kernel
+ * @obj: the object
+ * @map: where it is mapped
+ *
+ * &drm_gem_object_funcs.vmap of shmem objects. Nobody tracks what the kernel
+ * stores.
+ *
+ * Return: 0 or a negative errno.
+ */
+int virtio_gpu_coherent_vmap(struct drm_gem_object *obj, struct iosys_map *map)
+{
+	drm_placed_untracked_access(obj);
+	return drm_gem_shmem_object_vmap(obj, map);
+}
+
+/**
+ * virtio_gpu_coherent_attach - attach another device to an exported object
+ * @buf: the object's dma-buf
+ * @attach: the attachment
+ *
+ * &virtio_dma_buf_ops.device_attach. Nobody tracks what other devices store.
+ *
+ * Return: 0 or a negative errno.
+ */
+int virtio_gpu_coherent_attach(struct dma_buf *buf, struct dma_buf_attachment *attach)
+{
+	drm_placed_untracked_access(buf->priv);
+	return drm_gem_map_attach(buf, attach);
+}
+
 static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file *file, u32 flags)
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
@@ -104,9 +136,11 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file 
 	if (!flags || bo->coherent.layout == VIRTIO_GPU_LAYOUT_NONE)
 		return -EOPNOTSUPP;
 
+	if (drm_placed_is_tracked(obj))
+		return drm_placed_track(obj, flags, false) ?: DRM_GEM_COHERENT_TRACKED;
+
 	/* Before anybody can find it tracked. One too many does no harm. */
-	if (!drm_placed_is_tracked(obj))
-		atomic_inc(&vgdev_of(obj)->coherent.objects);
+	atomic_inc(&vgdev_of(obj)->coherent.objects);
 
 	/* What was drawn before was to be sent by the next plane update. */
 	ret = drm_placed_track(obj, flags, rows);
@@ -115,6 +149,14 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file 
 
 	if (rows)
 		drm_placed_merge_gap(obj, 2);
+
+	/* What the host wrote so far, nobody has read back. */
+	if (READ_ONCE(bo->coherent.used) || READ_ONCE(vgdev_of(obj)->coherent.unnamed)) {
+		mutex_lock(&vgdev_of(obj)->coherent.lock);
+		drm_placed_device_writes(obj);
+		mutex_unlock(&vgdev_of(obj)->coherent.lock);
+	}
+
 	return DRM_GEM_COHERENT_TRACKED;
 }
 
@@ -153,6 +195,15 @@ struct virtio_gpu_coherent_box {
 	struct drm_virtgpu_3d_box box;
 };
 
+static void set_box(struct virtio_gpu_object *bo, struct virtio_gpu_coherent_box *box,
+		    u32 x, u32 y, u32 w, u32 h)
+{
+	bool buffer = bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER;
+
+	box->offset = buffer ? x : ((u64)y * bo->coherent.width + x) * 4;
+	box->box = (struct drm_virtgpu_3d_box) { .x = x, .y = y, .w = w, .h = h, .d = 1 };
+}
+
 /*
  * Turn pages to boxes: one for a buffer; for rows one, or up to three if
  * nothing outside of the pages may be touched.
@@ -164,17 +215,10 @@ static unsigned int boxes_of(struct virtio_gpu_object *bo, pgoff_t first, pgoff_
 	u32 pitch = bo->coherent.width * 4, top, bottom, head, tail;
 	unsigned int n = 0;
 
-#define BOX(_x, _y, _w, _h) \
-	boxes[n++] = (struct virtio_gpu_coherent_box) { \
-		.offset = bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER ? \
-			  (_x) : (u64)(_y) * pitch + (_x) * 4, \
-		.box = { .x = (_x), .y = (_y), .w = (_w), .h = (_h), .d = 1 }, \
-	}
-
 	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER) {
 		end = min_t(u64, end, bo->coherent.width);
 		if (start < end)
-			BOX((u32)start, 0, (u32)(end - start), 1);
+			set_box(bo, &boxes[n++], start, 0, end - start, 1);
 		return n;
 	}
 
@@ -189,21 +233,20 @@ static unsigned int boxes_of(struct virtio_gpu_object *bo, pgoff_t first, pgoff_
 	tail = tail / 4 + 1;
 
 	if (top == bottom) {
-		BOX(head, top, tail - head, 1);
+		set_box(bo, &boxes[n++], head, top, tail - head, 1);
 		return n;
 	}
 
 	if (exact && head) {
-		BOX(head, top, bo->coherent.width - head, 1);
+		set_box(bo, &boxes[n++], head, top, bo->coherent.width - head, 1);
 		top++;
 	}
 	if (exact && tail < bo->coherent.width) {
-		BOX(0, bottom, tail, 1);
+		set_box(bo, &boxes[n++], 0, bottom, tail, 1);
 		bottom--;
 	}
 	if (top <= bottom)
-		BOX(0, top, bo->coherent.width, bottom - top + 1);
-#undef BOX
+		set_box(bo, &boxes[n++], 0, top, bo->coherent.width, bottom - top + 1);
 	return n;
 }
 
@@ -241,7 +284,6 @@ static void virtio_gpu_coherent_send(struct drm_gem_object *obj, struct drm_file
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	struct virtio_gpu_device *vgdev = vgdev_of(obj);
-	struct virtio_gpu_fpriv *vfpriv = file ? file->driver_priv : NULL;
 	struct virtio_gpu_coherent_box boxes[3];
 	unsigned int i, n;
 
@@ -255,9 +297,13 @@ static void virtio_gpu_coherent_send(struct drm_gem_object *obj, struct drm_file
 		if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER) {
 			if (pretend_refusal(obj, first, count, true))
 				continue;
-			virtio_gpu_cmd_transfer_to_host_3d(vgdev, vfpriv ? vfpriv->ctx_id : 0,
-							   boxes[i].offset, 0, 0, 0, box,
-							   array_of(bo), NULL);
+			/*
+			 * They may be the stores of others: whether they arrive must
+			 * not depend on one file's context, which that may detach
+			 * the object from at any time.
+			 */
+			virtio_gpu_cmd_transfer_to_host_3d(vgdev, 0, boxes[i].offset, 0, 0, 0,
+							   box, array_of(bo), NULL);
 			continue;
 		}
 
@@ -316,6 +362,13 @@ static struct dma_fence *virtio_gpu_coherent_read_back(struct drm_gem_object *ob
 						     &boxes[i].box, array_of(bo),
 						     i == n - 1 ? fence : NULL);
 	virtio_gpu_notify(vgdev);
+
+	/* It was not queued: the device is gone. */
+	if (!fence->f.seqno) {
+		dma_fence_put(&fence->f);
+		return ERR_PTR(-ENODEV);
+	}
+
 	return &fence->f;
 }
 
@@ -392,7 +445,7 @@ static int wait_for_device(struct virtio_gpu_device *vgdev, struct virtio_gpu_ob
 
 	virtio_gpu_cmd_resource_flush(vgdev, bo->hw_res_handle, 0, 0, 0, 0, NULL, fence);
 	virtio_gpu_notify(vgdev);
-	ret = drm_placed_wait(vgdev->ddev, &fence->f);
+	ret = fence->f.seqno ? drm_placed_wait(vgdev->ddev, &fence->f) : -ENODEV;
 	dma_fence_put(&fence->f);
 	return ret;
 }
@@ -441,13 +494,14 @@ static void operate(struct drm_gem_object *obj, struct drm_file *file)
 	collect(gem_to_virtio_gpu_obj(obj), file);
 }
 
-/* The next object that a file has a handle of, with a reference. */
-static struct drm_gem_object *next_object(struct drm_file *file, int *id)
+/* The next tracked object that a file has a handle of, with a reference. */
+static struct drm_gem_object *next_tracked(struct drm_file *file, int *id)
 {
 	struct drm_gem_object *obj;
 
 	spin_lock(&file->table_lock);
-	obj = idr_get_next(&file->object_idr, id);
+	while ((obj = idr_get_next(&file->object_idr, id)) && !drm_placed_is_tracked(obj))
+		(*id)++;
 	if (obj)
 		drm_gem_object_get(obj);
 	spin_unlock(&file->table_lock);
@@ -475,6 +529,12 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 	unsigned int i;
 	int id;
 
+	/* For those that become coherent later. */
+	for (i = 0; objs && i < objs->nents; i++)
+		WRITE_ONCE(gem_to_virtio_gpu_obj(objs->objs[i])->coherent.used, true);
+	if (!objs)
+		WRITE_ONCE(vgdev->coherent.unnamed, true);
+
 	if (!atomic_read(&vgdev->coherent.objects))
 		return false;
 
@@ -485,8 +545,10 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 		return true;
 	}
 
-	for (id = 0; (obj = next_object(file, &id)); id++) {
+	for (id = 0; (obj = next_tracked(file, &id)); id++) {
 		operate(obj, file);
+		/* The last reference wants locks that are taken before ours. */
+		virtio_gpu_array_put_free_delayed(vgdev, array_of(gem_to_virtio_gpu_obj(obj)));
 		drm_gem_object_put(obj);
 	}
 	return true;
@@ -539,6 +601,7 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file 
 	if (from_host && drm_placed_is_tracked(obj)) {
 		mutex_lock(&vgdev_of(obj)->coherent.lock);
 		drm_placed_device_writes(obj);
+		collect(bo, file);
 		mutex_unlock(&vgdev_of(obj)->coherent.lock);
 	}
 
@@ -652,5 +715,5 @@ void virtio_gpu_coherent_fini(struct virtio_gpu_device *vgdev)
 
 	for (i = 0; i < vgdev->num_scanouts; i++)
 		virtio_gpu_coherent_scan_out(vgdev, i, NULL, NULL);
-	cancel_delayed_work_sync(&vgdev->coherent.refresh);
+	disable_delayed_work_sync(&vgdev->coherent.refresh);
 }

@@ -10,9 +10,12 @@
 
 #include <drm/drm_rect.h>
 
+struct dma_buf;
+struct dma_buf_attachment;
 struct drm_crtc;
 struct drm_file;
 struct drm_gem_object;
+struct iosys_map;
 struct virtio_gpu_device;
 struct virtio_gpu_object;
 struct virtio_gpu_object_array;
@@ -43,6 +46,9 @@ struct virtio_gpu_coherent_object {
 
 	/** @height: of the resource, in rows. Constant. */
 	u32 height;
+
+	/** @used: it was named in an execbuffer. Set and read without a lock. */
+	bool used;
 
 	/**
 	 * @scanouts: number of scanouts that show it. Written with
@@ -75,6 +81,9 @@ struct virtio_gpu_coherent {
 	/** @objects: number of objects that were made coherent, ever. */
 	atomic_t objects;
 
+	/** @unnamed: there was an execbuffer that named no objects. No lock. */
+	bool unnamed;
+
 	/** @refresh: brings stores to the screen. */
 	struct delayed_work refresh;
 
@@ -99,6 +108,8 @@ void virtio_gpu_coherent_fini(struct virtio_gpu_device *vgdev);
 void virtio_gpu_coherent_object_init(struct virtio_gpu_object *bo,
 				     const struct virtio_gpu_object_params *params);
 int virtio_gpu_coherent_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+int virtio_gpu_coherent_vmap(struct drm_gem_object *obj, struct iosys_map *map);
+int virtio_gpu_coherent_attach(struct dma_buf *buf, struct dma_buf_attachment *attach);
 bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file *file,
 			       struct virtio_gpu_object_array *objs);
 void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev);
@@ -124,6 +135,8 @@ virtio_gpu_coherent_object_init(struct virtio_gpu_object *bo,
 }
 
 #define virtio_gpu_coherent_mmap drm_gem_shmem_object_mmap
+#define virtio_gpu_coherent_vmap drm_gem_shmem_object_vmap
+#define virtio_gpu_coherent_attach drm_gem_map_attach
 
 static inline bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev,
 					     struct drm_file *file,
