@@ -158,6 +158,57 @@ static void fixed(int fd, uint32_t handle)
 	placed_unmap(ptr, SIZE);
 }
 
+/* Coherent, without anybody tracking: a store leaves nothing to send. */
+static void check_native(int fd, uint32_t handle)
+{
+	struct drm_gem_coherent coherent = {
+		.handle = handle,
+		.flags = DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE,
+		.state = ~0u,
+	};
+	struct drm_gem_mmap_placed args = {
+		.handle = handle, .flags = PLACED_RW | DRM_GEM_MMAP_PLACED_COHERENT,
+		.length = SIZE,
+	};
+	struct drm_gem_dirty dirty = {
+		.handle = handle,
+		.flags = DRM_GEM_DIRTY_QUERY | DRM_GEM_DIRTY_FLUSH | DRM_GEM_DIRTY_WAIT,
+		.count = 7, .pages = 7,
+	};
+	uint32_t *ptr;
+
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GEM_COHERENT, &coherent), 0);
+	igt_assert_eq(coherent.state, DRM_GEM_COHERENT_NATIVE);
+
+	ptr = placed_must_map(fd, args);
+	for (int i = 0; i < PAGES; i++)
+		ptr[i * 1024] = 9000 + i;
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GEM_DIRTY, &dirty), 0);
+	igt_assert_eq(dirty.count, 0);
+	igt_assert_eq_u64(dirty.pages, 0);
+	check_pages(ptr, 0, PAGES);
+	placed_unmap(ptr, SIZE);
+}
+
+/**
+ * SUBTEST: native
+ * Description: Blobs are coherent by nature: accepted, and not tracked.
+ */
+static void native(int fd, uint32_t handle)
+{
+	struct drm_virtgpu_resource_create_blob create = {
+		.blob_mem = VIRTGPU_BLOB_MEM_GUEST,
+		.blob_flags = VIRTGPU_BLOB_FLAG_USE_MAPPABLE,
+		.size = SIZE,
+	};
+
+	check_native(fd, handle);
+
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB, &create), 0);
+	check_native(fd, create.bo_handle);
+	igt_assert_eq(placed_close_handle(fd, create.bo_handle), 0);
+}
+
 igt_main
 {
 	static const struct {
@@ -167,6 +218,7 @@ igt_main
 		{ "middle", "Parts of an object in host memory", middle },
 		{ "split", "Split mappings", split },
 		{ "fixed", "Placed maps over reservations", fixed },
+		{ "native", "Blobs are coherent by nature", native },
 	};
 	int fd = -1;
 	uint32_t handle = 0;
