@@ -553,6 +553,10 @@ static void end_epoch(void)
  */
 static void model(int fd, uint32_t kind)
 {
+	/* What differs between the kinds is not much: one of them goes all the way. */
+	int steps = kind ? operations / 5 : operations;
+	int epoch = steps < 4000 ? 1000 : steps < 4 * EPOCH ? steps / 4 : EPOCH;
+
 	memset(&m, 0, sizeof(m));
 	m.fd = fd;
 	m.kind = kind;
@@ -560,10 +564,6 @@ static void model(int fd, uint32_t kind)
 	igt_assert(m.reader >= 0);
 	m.seed = m.start = first_seed;
 	m.region = placed_free_region(REGION * PLACED_PAGE);
-	/* What differs between the kinds is not much: one of them goes all the way. */
-	int steps = kind ? operations / 5 : operations;
-	int epoch = steps < 4000 ? 1000 : steps < 4 * EPOCH ? steps / 4 : EPOCH;
-
 	igt_info("seed %u, %d steps\n", m.start, steps);
 
 	for (m.step = 0; m.step < steps; m.step++) {
