@@ -253,26 +253,11 @@ static void write_file(const char *path, const char *text)
 
 static void set_policy(const char *policy)
 {
-	char path[64], line[64] = "";
-	FILE *file;
+	char path[64];
 
-	for (int i = 0; i < 16; i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/name", i);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (!fgets(line, sizeof(line), file))
-			line[0] = 0;
-		fclose(file);
-		if (strncmp(line, "virtio_gpu ", 11))
-			continue;
-
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/placed_policy", i);
-		write_file(path, policy);
-		return;
-	}
-
-	errx(1, "no debugfs of virtio_gpu");
+	if (!placed_debugfs("virtio_gpu", "placed_policy", path, sizeof(path)))
+		errx(1, "no debugfs of virtio_gpu");
+	write_file(path, policy);
 }
 
 /*

@@ -1550,23 +1550,8 @@ static char breaker[64];
 
 static bool find_breaker(void)
 {
-	for (int i = 0; i < 16; i++) {
-		char path[64], name[32] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/name", i);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (!fgets(name, sizeof(name), f))
-			name[0] = 0;
-		fclose(f);
-		if (strncmp(name, "virtio_gpu ", 11))
-			continue;
-		snprintf(breaker, sizeof(breaker), "/sys/kernel/debug/dri/%d/placed_break", i);
-		return !access(breaker, W_OK);
-	}
-	return false;
+	return placed_debugfs("virtio_gpu", "placed_break", breaker, sizeof(breaker)) &&
+	       !access(breaker, W_OK);
 }
 
 static void mend(int signal)

@@ -32,29 +32,18 @@ static const struct copy_kind {
  */
 static inline bool copy_set_policy(const char *policy)
 {
-	char path[64], line[64];
-	bool done = false;
+	char path[64];
+	bool done;
 	FILE *f;
 
-	for (int i = 0; i < 16 && !done; i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/name", i);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		done = fgets(line, sizeof(line), f) && !strncmp(line, "placed_copy ", 12);
-		fclose(f);
-		if (!done)
-			continue;
+	if (!placed_debugfs("placed_copy", "placed_policy", path, sizeof(path)))
+		return false;
 
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/placed_policy", i);
-		f = fopen(path, "w");
-		if (!f)
-			return false;
-		done = fputs(policy, f) >= 0;
-		return !fclose(f) && done;
-	}
-
-	return false;
+	f = fopen(path, "w");
+	if (!f)
+		return false;
+	done = fputs(policy, f) >= 0;
+	return !fclose(f) && done;
 }
 
 /* Each test starts with the policy PLACED_POLICY, or the default if that is not set. */

@@ -67,6 +67,30 @@ static inline int placed_open_node(const char *driver, const char *node, int mod
 	return -1;
 }
 
+/* The path of a device's file in debugfs, by the driver's name. False: there is no such device. */
+static inline bool placed_debugfs(const char *driver, const char *file, char *path, size_t size)
+{
+	for (int i = 0; i < 16; i++) {
+		char name[64] = "";
+		FILE *f;
+
+		snprintf(path, size, "/sys/kernel/debug/dri/%d/name", i);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (!fgets(name, sizeof(name), f))
+			name[0] = 0;
+		fclose(f);
+		if (strncmp(name, driver, strlen(driver)) || name[strlen(driver)] != ' ')
+			continue;
+
+		snprintf(path, size, "/sys/kernel/debug/dri/%d/%s", i, file);
+		return true;
+	}
+
+	return false;
+}
+
 static inline int placed_open(const char *driver)
 {
 	return placed_open_node(driver, "card", O_RDWR);

@@ -94,45 +94,30 @@ static inline struct placed_counts placed_count(int fd)
 	struct drm_version version = {};
 	char path[64], line[128], name[32] = "";
 	uint64_t start, end;
-	bool found = false;
 	FILE *f;
 
 	version.name = name;
 	version.name_len = sizeof(name) - 1;
 	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VERSION, &version), 0);
 
-	for (int i = 0; i < 16; i++) {
+	igt_assert_f(placed_debugfs(name, "gem_mappable", path, sizeof(path)),
+		     "no debugfs directory of %s\n", name);
+	f = fopen(path, "r");
+	igt_assert_f(f, "no %s\n", path);
+	igt_assert(fgets(line, sizeof(line), f));
+	while (fgets(line, sizeof(line), f)) {
 		unsigned int references, handles;
 
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/name", i);
-		f = fopen(path, "r");
-		if (!f)
+		igt_assert_eq(sscanf(line, "%*x %*x %u %u", &references, &handles), 2);
+		if (!handles) {
+			counts.without_handle++;
 			continue;
-		line[0] = 0;
-		igt_assert(fgets(line, sizeof(line), f));
-		fclose(f);
-		if (strncmp(line, name, strlen(name)) || line[strlen(name)] != ' ')
-			continue;
-
-		snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%d/gem_mappable", i);
-		f = fopen(path, "r");
-		igt_assert_f(f, "no %s\n", path);
-		igt_assert(fgets(line, sizeof(line), f));
-		while (fgets(line, sizeof(line), f)) {
-			igt_assert_eq(sscanf(line, "%*x %*x %u %u", &references, &handles), 2);
-			if (!handles) {
-				counts.without_handle++;
-				continue;
-			}
-			counts.objects++;
-			counts.references += references;
-			counts.handles += handles;
 		}
-		fclose(f);
-		found = true;
-		break;
+		counts.objects++;
+		counts.references += references;
+		counts.handles += handles;
 	}
-	igt_assert_f(found, "no debugfs directory of %s\n", name);
+	fclose(f);
 
 	f = fopen("/proc/self/maps", "r");
 	igt_assert(f);

@@ -37,23 +37,8 @@ static inline void kms_sleep(double seconds)
 /* The files of the device in debugfs. */
 static inline void kms_debugfs(const char *file, char path[64])
 {
-	for (int i = 0; i < 16; i++) {
-		char name[32] = "";
-		FILE *f;
-
-		snprintf(path, 64, "/sys/kernel/debug/dri/%d/name", i);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (!fgets(name, sizeof(name), f))
-			name[0] = 0;
-		fclose(f);
-		if (strncmp(name, "virtio_gpu ", 11))
-			continue;
-		snprintf(path, 64, "/sys/kernel/debug/dri/%d/%s", i, file);
-		return;
-	}
-	igt_assert_f(0, "no debugfs directory of virtio_gpu\n");
+	igt_assert_f(placed_debugfs("virtio_gpu", file, path, 64),
+		     "no debugfs directory of virtio_gpu\n");
 }
 
 /* Screens */

@@ -194,9 +194,10 @@ struct drm_gem_dirty_run {
  * themselves. It is for those who want to know, or who want the sending done
  * early. Of an object that is coherent by nature nothing is ever dirty.
  *
- * A query alone changes nothing. Query and flush together list what is sent.
+ * A query alone changes nothing. Query and flush together list what is sent; what
+ * is stored meanwhile may be sent with it.
  *
- * Errors: EINVAL (no flag, unknown flags, @pad, a range that is empty, not
+ * Errors: EINVAL (no flag, unknown flags, @pad, a range that is not
  * page-aligned or not inside the object), ENOENT (no such handle in this
  * file), EOPNOTSUPP (the object is not coherent), ENOSPC (more runs than
  * @count: @count says how many there are, nothing was sent), EFAULT (@runs

@@ -33,7 +33,6 @@
 /**
  * drm_placed_make_coherent - make the mappings of an object coherent
  * @obj: the object
- * @file_priv: whose handle it is
  * @flags: DRM_GEM_COHERENT_*
  *
  * Locking: none held. The driver takes what it needs.
@@ -41,7 +40,7 @@
  * Return: DRM_GEM_COHERENT_NATIVE, DRM_GEM_COHERENT_TRACKED, -EOPNOTSUPP or
  * another negative errno.
  */
-int drm_placed_make_coherent(struct drm_gem_object *obj, struct drm_file *file_priv, u32 flags)
+int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags)
 {
 	const struct drm_placed_funcs *funcs = obj->dev->driver->placed;
 
@@ -49,7 +48,7 @@ int drm_placed_make_coherent(struct drm_gem_object *obj, struct drm_file *file_p
 	if (!funcs || drm_gem_is_imported(obj))
 		return -EOPNOTSUPP;
 
-	return funcs->coherent(obj, file_priv, flags);
+	return funcs->coherent(obj, flags);
 }
 
 /**
@@ -76,7 +75,7 @@ int drm_gem_coherent_ioctl(struct drm_device *dev, void *data, struct drm_file *
 	if (!obj)
 		return -ENOENT;
 
-	ret = drm_placed_make_coherent(obj, file_priv, args->flags);
+	ret = drm_placed_make_coherent(obj, args->flags);
 	drm_gem_object_put(obj);
 	if (ret < 0)
 		return ret;
@@ -137,8 +136,8 @@ static int query(struct drm_gem_object *obj, struct drm_gem_dirty *args,
 	return ret;
 }
 
-static int dirty_range(struct drm_file *file_priv, struct drm_gem_object *obj,
-		       struct drm_gem_dirty *args, pgoff_t first, pgoff_t count)
+static int dirty_range(struct drm_gem_object *obj, struct drm_gem_dirty *args,
+		       pgoff_t first, pgoff_t count)
 {
 	int ret;
 
@@ -152,7 +151,7 @@ static int dirty_range(struct drm_file *file_priv, struct drm_gem_object *obj,
 	if (!(args->flags & (DRM_GEM_DIRTY_FLUSH | DRM_GEM_DIRTY_WAIT)))
 		return 0;
 
-	ret = obj->dev->driver->placed->flush(obj, file_priv, first,
+	ret = obj->dev->driver->placed->flush(obj, first,
 					      args->flags & DRM_GEM_DIRTY_FLUSH ? count : 0,
 					      args->flags & DRM_GEM_DIRTY_WAIT);
 	if (ret || !(args->flags & DRM_GEM_DIRTY_WAIT))
@@ -161,8 +160,7 @@ static int dirty_range(struct drm_file *file_priv, struct drm_gem_object *obj,
 	return drm_placed_take_error(obj);
 }
 
-static int dirty(struct drm_file *file_priv, struct drm_gem_object *obj,
-		 struct drm_gem_dirty *args)
+static int dirty(struct drm_gem_object *obj, struct drm_gem_dirty *args)
 {
 	u64 length;
 	int ret;
@@ -174,11 +172,11 @@ static int dirty(struct drm_file *file_priv, struct drm_gem_object *obj,
 	length = args->length ?: obj->size - args->offset;
 
 	if (drm_placed_is_tracked(obj))
-		return dirty_range(file_priv, obj, args, args->offset >> PAGE_SHIFT,
+		return dirty_range(obj, args, args->offset >> PAGE_SHIFT,
 				   length >> PAGE_SHIFT);
 
 	/* What is coherent by nature is never dirty. Asking makes nothing so. */
-	ret = drm_placed_make_coherent(obj, file_priv, 0);
+	ret = drm_placed_make_coherent(obj, 0);
 	if (ret < 0)
 		return ret;
 
@@ -211,7 +209,7 @@ int drm_gem_dirty_ioctl(struct drm_device *dev, void *data, struct drm_file *fil
 	if (!obj)
 		return -ENOENT;
 
-	ret = dirty(file_priv, obj, args);
+	ret = dirty(obj, args);
 	drm_gem_object_put(obj);
 	return ret;
 }

@@ -4,7 +4,6 @@
 
 #include <linux/types.h>
 
-struct drm_file;
 struct drm_gem_object;
 struct maple_tree;
 
@@ -54,6 +53,6 @@ struct drm_placed_range {
 int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *range,
 		      unsigned long *addr, unsigned int *gaps);
 
-int drm_placed_make_coherent(struct drm_gem_object *obj, struct drm_file *file_priv, u32 flags);
+int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags);
 
 #endif

@@ -439,7 +439,7 @@ static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_objec
 		return ret;
 
 	if (args->flags & DRM_GEM_MMAP_PLACED_COHERENT) {
-		ret = drm_placed_make_coherent(obj, file_priv, placed_coherent(args->flags));
+		ret = drm_placed_make_coherent(obj, placed_coherent(args->flags));
 		if (ret < 0)
 			return ret;
 	}

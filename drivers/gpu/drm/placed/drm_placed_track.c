@@ -181,30 +181,23 @@ static void note_state(struct drm_placed_track *track, unsigned long index,
  * Collecting
  */
 
-/* The run that a collection sends, and for whom. */
-struct drm_placed_sender {
-	struct drm_placed_track *track;
-	struct drm_file *file;
-};
-
 static void send_run(void *arg, pgoff_t first, pgoff_t count)
 {
-	struct drm_placed_sender *sender = arg;
-	struct drm_placed_track *track = sender->track;
+	struct drm_placed_track *track = arg;
 
 	trace_drm_placed_transfer(track->obj, first, count);
-	track->funcs->send(track->obj, sender->file, first, count);
+	track->funcs->send(track->obj, first, count);
 	track->stats.sent += count;
 	track->stats.transfers++;
 }
 
-static struct drm_placed_runs begin_runs(struct drm_placed_sender *sender)
+static struct drm_placed_runs begin_runs(struct drm_placed_track *track)
 {
 	return (struct drm_placed_runs) {
 		/* A clean page may be older than what the device wrote. */
-		.gap = sender->track->generation ? 0 : sender->track->gap,
+		.gap = track->generation ? 0 : track->gap,
 		.emit = send_run,
-		.arg = sender,
+		.arg = track,
 	};
 }
 
@@ -229,7 +222,7 @@ static void join_dirty(struct drm_placed_chunk *chunk)
 }
 
 /* Which pages are still open, after what the walk did to those that were? */
-static void close_pages(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
+static void close_pages(struct drm_placed_chunk *chunk)
 {
 	switch (chunk->action) {
 	case DRM_PLACED_KEEP:
@@ -256,7 +249,7 @@ static unsigned int settle_chunk(struct drm_placed_track *track, unsigned long i
 	enum drm_placed_state before = chunk->policy.state;
 
 	bitmap_copy(chunk->last, chunk->found, DRM_PLACED_CHUNK);
-	close_pages(track, chunk);
+	close_pages(chunk);
 	drm_placed_policy_collected(&track->policy, &chunk->policy, chunk->action, scanned,
 				    dirty, fresh, drm_placed_chunk_pages(track, index));
 	note_state(track, index, chunk, before);
@@ -325,7 +318,6 @@ static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *
 /**
  * drm_placed_collect - send what was stored to an object to the device
  * @obj: the object, which is tracked
- * @file: whose operation needs it, or NULL
  * @first: first page of the range to send
  * @count: number of pages of the range
  *
@@ -339,11 +331,9 @@ static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *
  *
  * Return: the number of pages sent.
  */
-unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *file,
-				 pgoff_t first, pgoff_t count)
+unsigned long drm_placed_collect(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
 	struct drm_placed_track *track = track_of(obj);
-	struct drm_placed_sender sender = { track, file };
 	unsigned long index, dirty = 0, changes;
 	struct drm_placed_chunk *chunk;
 	struct drm_placed_runs runs;
@@ -354,7 +344,7 @@ unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *fi
 
 	mutex_lock(&track->lock);
 	changes = track->stats.changes;
-	runs = begin_runs(&sender);
+	runs = begin_runs(track);
 	walk_active(track);
 
 	all = track->all_dirty;
@@ -578,8 +568,7 @@ int drm_placed_take_error(struct drm_gem_object *obj)
 static void send_chunk(struct drm_placed_track *track, unsigned long index,
 		       struct drm_placed_chunk *chunk)
 {
-	struct drm_placed_sender sender = { track, NULL };
-	struct drm_placed_runs runs = begin_runs(&sender);
+	struct drm_placed_runs runs = begin_runs(track);
 	enum drm_placed_state before;
 
 	if (!xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
@@ -602,8 +591,7 @@ static void send_chunk(struct drm_placed_track *track, unsigned long index,
 /* Of an object that the device does not have yet, nothing can be read back. */
 static void send_unsent(struct drm_placed_track *track)
 {
-	struct drm_placed_sender sender = { track, NULL };
-	struct drm_placed_runs runs = begin_runs(&sender);
+	struct drm_placed_runs runs = begin_runs(track);
 
 	if (!track->all_dirty)
 		return;
@@ -819,6 +807,20 @@ static struct drm_placed_window read_window(struct drm_placed_track *track,
 	return (struct drm_placed_window) { page, min(around, pages - page) };
 }
 
+/* A write fault on a page has opened pages, the first ones since the object was idle? */
+static void note_fault(struct drm_placed_track *track, pgoff_t page, pgoff_t first,
+		       unsigned int count, bool idle)
+{
+	lockdep_assert_held(&track->lock);
+
+	track->stats.faults++;
+	track->stats.opened += count;
+	trace_drm_placed_fault(track->obj, page, first, count);
+
+	if (idle && track->funcs->wake)
+		track->funcs->wake(track->obj);
+}
+
 /* Make the page of a write fault writable, and those that the policy wants. */
 static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *track,
 			     struct drm_placed_chunk *chunk, pgoff_t page)
@@ -841,13 +843,7 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 	} else {
 		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, true);
 	}
-	track->stats.faults++;
-	track->stats.opened += window.count;
-	trace_drm_placed_fault(track->obj, page, index * DRM_PLACED_CHUNK + window.first,
-			       window.count);
-
-	if (idle && track->funcs->wake)
-		track->funcs->wake(track->obj);
+	note_fault(track, page, index * DRM_PLACED_CHUNK + window.first, window.count, idle);
 	return ret;
 }
 
@@ -860,12 +856,8 @@ static void open_huge(struct drm_placed_track *track, unsigned long index,
 	activate(track, index, chunk);
 	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
 	bitmap_fill(chunk->open, DRM_PLACED_CHUNK);
-	track->stats.faults++;
-	track->stats.opened += DRM_PLACED_CHUNK;
-	trace_drm_placed_fault(track->obj, index * DRM_PLACED_CHUNK, index * DRM_PLACED_CHUNK,
-			       DRM_PLACED_CHUNK);
-	if (idle && track->funcs->wake)
-		track->funcs->wake(track->obj);
+	note_fault(track, index * DRM_PLACED_CHUNK, index * DRM_PLACED_CHUNK, DRM_PLACED_CHUNK,
+		   idle);
 }
 
 static vm_fault_t track_access(struct vm_fault *vmf, bool write)

@@ -6,7 +6,6 @@
 
 struct dma_fence;
 struct drm_device;
-struct drm_file;
 struct drm_gem_object;
 struct vm_area_struct;
 
@@ -29,7 +28,7 @@ struct drm_placed_funcs {
 	 * called for an object that is tracked already, and by several tasks at
 	 * once.
 	 */
-	int (*coherent)(struct drm_gem_object *obj, struct drm_file *file, u32 flags);
+	int (*coherent)(struct drm_gem_object *obj, u32 flags);
 
 	/**
 	 * @lock:
@@ -58,12 +57,11 @@ struct drm_placed_funcs {
 	 * @send:
 	 *
 	 * Queue the transfer of pages to the device, in order before whatever
-	 * is queued later. @file is whose operation it is for, or NULL. Called
-	 * with @lock and the tracker's lock held. A transfer that fails later is
-	 * reported by drm_placed_track_error().
+	 * is queued later. They may be the stores of any process that maps the
+	 * object. Called with @lock and the tracker's lock held. A transfer that
+	 * fails later is reported by drm_placed_track_error().
 	 */
-	void (*send)(struct drm_gem_object *obj, struct drm_file *file,
-		     pgoff_t first, pgoff_t count);
+	void (*send)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 
 	/**
 	 * @sent:
@@ -98,21 +96,18 @@ struct drm_placed_funcs {
 	 * drm_placed_collect() under @lock, and with @wait wait for the device
 	 * to have taken it. Called without locks. Returns 0 or a negative errno.
 	 */
-	int (*flush)(struct drm_gem_object *obj, struct drm_file *file,
-		     pgoff_t first, pgoff_t count, bool wait);
+	int (*flush)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, bool wait);
 };
 
 #ifdef CONFIG_DRM_PLACED
 int drm_placed_track(struct drm_gem_object *obj, u32 flags, bool dirty);
-void drm_placed_untrack(struct drm_gem_object *obj);
 void drm_placed_track_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
 
 bool drm_placed_is_tracked(struct drm_gem_object *obj);
 void drm_placed_untracked_access(struct drm_gem_object *obj);
 bool drm_placed_is_complete(struct drm_gem_object *obj, u32 flags);
 void drm_placed_merge_gap(struct drm_gem_object *obj, pgoff_t pages);
-unsigned long drm_placed_collect(struct drm_gem_object *obj, struct drm_file *file,
-				 pgoff_t first, pgoff_t count);
+unsigned long drm_placed_collect(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 bool drm_placed_is_idle(struct drm_gem_object *obj);
 int drm_placed_wait(struct drm_device *dev, struct dma_fence *fence);
 void drm_placed_device_writes(struct drm_gem_object *obj);

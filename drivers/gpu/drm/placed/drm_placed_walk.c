@@ -176,10 +176,12 @@ static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 	}
 }
 
-/* As take_ptes(), for a chunk or a part of it that is mapped by one entry. */
-static void take_pmd(struct drm_placed_flush *flush, unsigned int first, unsigned int last,
-		     pmd_t *pmd, unsigned long addr, enum drm_placed_action action,
-		     unsigned long *found)
+/*
+ * As take_ptes(), for a chunk that is mapped by one entry. Of all of it, even if
+ * the walk is in a part: there is one bit, and it is taken.
+ */
+static void take_pmd(struct drm_placed_flush *flush, pmd_t *pmd, unsigned long addr,
+		     enum drm_placed_action action, unsigned long *found)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	struct vm_area_struct *vma = flush->vma;
@@ -192,7 +194,7 @@ static void take_pmd(struct drm_placed_flush *flush, unsigned int first, unsigne
 	/* Clears and flushes: nothing can be written until it is set again. */
 	old = pmdp_invalidate(vma, start, pmd);
 	if (pmd_dirty(old))
-		bitmap_set(found, first, last - first);
+		bitmap_fill(found, DRM_PLACED_CHUNK);
 
 	old = pmd_mkclean(old);
 	if (action != DRM_PLACED_KEEP)
@@ -241,7 +243,7 @@ static void take_chunk(struct drm_placed_track *track, struct drm_placed_flush *
 again:
 		ptl = pmd_trans_huge_lock(pmd, vma);
 		if (ptl) {
-			take_pmd(flush, first, last, pmd, start, action, found);
+			take_pmd(flush, pmd, start, action, found);
 			if (harvest)
 				for_each_set_bit(bit, harvested, DRM_PLACED_CHUNK)
 					set_bit(bit, chunk->dirty);

@@ -124,7 +124,7 @@ int virtio_gpu_coherent_attach(struct dma_buf *buf, struct dma_buf_attachment *a
 	return drm_gem_map_attach(buf, attach);
 }
 
-static int virtio_gpu_make_coherent(struct drm_gem_object *obj, struct drm_file *file, u32 flags)
+static int virtio_gpu_make_coherent(struct drm_gem_object *obj, u32 flags)
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	bool rows = bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS;
@@ -279,8 +279,7 @@ static bool pretend_refusal(struct drm_gem_object *obj, pgoff_t first, pgoff_t c
 	return true;
 }
 
-static void virtio_gpu_coherent_send(struct drm_gem_object *obj, struct drm_file *file,
-				     pgoff_t first, pgoff_t count)
+static void virtio_gpu_coherent_send(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	struct virtio_gpu_device *vgdev = vgdev_of(obj);
@@ -405,6 +404,11 @@ static void virtio_gpu_coherent_wake(struct drm_gem_object *obj)
 				   next_frame(vgdev, bo));
 }
 
+static void collect(struct drm_gem_object *obj)
+{
+	drm_placed_collect(obj, 0, obj->size >> PAGE_SHIFT);
+}
+
 static void refresh(struct work_struct *work)
 {
 	struct virtio_gpu_device *vgdev =
@@ -421,7 +425,7 @@ static void refresh(struct work_struct *work)
 		    drm_placed_is_idle(&bo->base.base))
 			continue;
 
-		drm_placed_collect(&bo->base.base, NULL, 0, bo->base.base.size >> PAGE_SHIFT);
+		collect(&bo->base.base);
 		again |= !drm_placed_is_idle(&bo->base.base);
 	}
 
@@ -450,8 +454,8 @@ static int wait_for_device(struct virtio_gpu_device *vgdev, struct virtio_gpu_ob
 	return ret;
 }
 
-static int virtio_gpu_coherent_flush(struct drm_gem_object *obj, struct drm_file *file,
-				     pgoff_t first, pgoff_t count, bool wait)
+static int virtio_gpu_coherent_flush(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+				     bool wait)
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	int ret;
@@ -460,7 +464,7 @@ static int virtio_gpu_coherent_flush(struct drm_gem_object *obj, struct drm_file
 		ret = virtio_gpu_coherent_lock(obj);
 		if (ret)
 			return ret;
-		drm_placed_collect(obj, file, first, count);
+		drm_placed_collect(obj, first, count);
 		virtio_gpu_coherent_unlock(obj);
 	}
 
@@ -479,19 +483,14 @@ const struct drm_placed_funcs virtio_gpu_placed_funcs = {
 	.flush = virtio_gpu_coherent_flush,
 };
 
-static void collect(struct virtio_gpu_object *bo, struct drm_file *file)
-{
-	drm_placed_collect(&bo->base.base, file, 0, bo->base.base.size >> PAGE_SHIFT);
-}
-
 /* The device is about to read the object, and may write it. */
-static void operate(struct drm_gem_object *obj, struct drm_file *file)
+static void operate(struct drm_gem_object *obj)
 {
 	if (!drm_placed_is_tracked(obj))
 		return;
 
 	drm_placed_device_writes(obj);
-	collect(gem_to_virtio_gpu_obj(obj), file);
+	collect(obj);
 }
 
 /* The next tracked object that a file has a handle of, with a reference. */
@@ -541,12 +540,12 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 	mutex_lock(&vgdev->coherent.lock);
 	if (objs) {
 		for (i = 0; i < objs->nents; i++)
-			operate(objs->objs[i], file);
+			operate(objs->objs[i]);
 		return true;
 	}
 
 	for (id = 0; (obj = next_tracked(file, &id)); id++) {
-		operate(obj, file);
+		operate(obj);
 		/* The last reference wants locks that are taken before ours. */
 		virtio_gpu_array_put_free_delayed(vgdev, array_of(gem_to_virtio_gpu_obj(obj)));
 		drm_gem_object_put(obj);
@@ -564,7 +563,7 @@ void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev)
 }
 
 /* Send what is dirty; are all stores to the object on their way then? */
-static bool send_all(struct virtio_gpu_object *bo, struct drm_file *file, u32 flags)
+static bool send_all(struct virtio_gpu_object *bo, u32 flags)
 {
 	struct drm_gem_object *obj = &bo->base.base;
 
@@ -572,7 +571,7 @@ static bool send_all(struct virtio_gpu_object *bo, struct drm_file *file, u32 fl
 		return false;
 
 	mutex_lock(&vgdev_of(obj)->coherent.lock);
-	collect(bo, file);
+	collect(obj);
 	mutex_unlock(&vgdev_of(obj)->coherent.lock);
 
 	return drm_placed_is_complete(obj, flags);
@@ -581,7 +580,6 @@ static bool send_all(struct virtio_gpu_object *bo, struct drm_file *file, u32 fl
 /**
  * virtio_gpu_coherent_transfer - a program transfers an object by itself
  * @bo: the object
- * @file: the program's, or NULL
  * @from_host: whether it is a transfer from the host
  *
  * Sends what is dirty, so that the transfer neither overtakes stores nor writes
@@ -592,8 +590,7 @@ static bool send_all(struct virtio_gpu_object *bo, struct drm_file *file, u32 fl
  *
  * Return: whether the transfer is to be left out.
  */
-bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file *file,
-				  bool from_host)
+bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host)
 {
 	struct drm_gem_object *obj = &bo->base.base;
 
@@ -601,11 +598,11 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file 
 	if (from_host && drm_placed_is_tracked(obj)) {
 		mutex_lock(&vgdev_of(obj)->coherent.lock);
 		drm_placed_device_writes(obj);
-		collect(bo, file);
+		collect(obj);
 		mutex_unlock(&vgdev_of(obj)->coherent.lock);
 	}
 
-	return send_all(bo, file, DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE);
+	return send_all(bo, DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE);
 }
 
 /**
@@ -617,7 +614,7 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file 
  */
 bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo)
 {
-	return send_all(bo, NULL, DRM_GEM_COHERENT_TO_DEVICE);
+	return send_all(bo, DRM_GEM_COHERENT_TO_DEVICE);
 }
 
 /**

@@ -113,8 +113,7 @@ int virtio_gpu_coherent_attach(struct dma_buf *buf, struct dma_buf_attachment *a
 bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file *file,
 			       struct virtio_gpu_object_array *objs);
 void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev);
-bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, struct drm_file *file,
-				  bool from_host);
+bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host);
 bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo);
 void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev, unsigned int index,
 				  struct drm_crtc *crtc, struct virtio_gpu_object *bo);
@@ -149,8 +148,7 @@ static inline void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev)
 {
 }
 
-static inline bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo,
-						struct drm_file *file, bool from_host)
+static inline bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host)
 {
 	return false;
 }

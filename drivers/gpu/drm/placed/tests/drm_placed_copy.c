@@ -191,7 +191,7 @@ static void copy_read_back_work(struct work_struct *work)
 
 /* What the tracker asks for */
 
-static int copy_coherent(struct drm_gem_object *obj, struct drm_file *file, u32 flags)
+static int copy_coherent(struct drm_gem_object *obj, u32 flags)
 {
 	int ret;
 
@@ -218,8 +218,7 @@ static unsigned long copy_pfn(struct drm_gem_object *obj, pgoff_t page)
 	return page_to_pfn(to_copy_object(obj)->pages[page]);
 }
 
-static void copy_send(struct drm_gem_object *obj, struct drm_file *file,
-		      pgoff_t first, pgoff_t count)
+static void copy_send(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
 	struct copy_device *dev = to_copy_device(obj->dev);
 	struct copy_object *bo = to_copy_object(obj);
@@ -275,8 +274,7 @@ static struct dma_fence *copy_read_back(struct drm_gem_object *obj, pgoff_t firs
 	return &job->fence;
 }
 
-static int copy_flush(struct drm_gem_object *obj, struct drm_file *file,
-		      pgoff_t first, pgoff_t count, bool wait)
+static int copy_flush(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, bool wait)
 {
 	int ret;
 
@@ -288,7 +286,7 @@ static int copy_flush(struct drm_gem_object *obj, struct drm_file *file,
 	if (ret)
 		return ret;
 
-	drm_placed_collect(obj, file, first, count);
+	drm_placed_collect(obj, first, count);
 	copy_unlock(obj);
 	return 0;
 }
@@ -468,8 +466,7 @@ static int copy_create_ioctl(struct drm_device *dev, void *data, struct drm_file
 }
 
 /* What the device does, in its order. */
-static void copy_execute(struct copy_object *bo, struct drm_file *file,
-			 struct drm_placed_copy_op *args, void *bounce)
+static void copy_execute(struct copy_object *bo, struct drm_placed_copy_op *args, void *bounce)
 {
 	struct drm_gem_object *obj = &bo->base;
 	struct copy_device *dev = to_copy_device(obj->dev);
@@ -479,13 +476,13 @@ static void copy_execute(struct copy_object *bo, struct drm_file *file,
 	switch (args->op) {
 	case DRM_PLACED_COPY_READ:
 		if (tracked)
-			drm_placed_collect(obj, file, 0, obj->size >> PAGE_SHIFT);
+			drm_placed_collect(obj, 0, obj->size >> PAGE_SHIFT);
 		memcpy(bounce, bo->copy + args->offset, args->length);
 		break;
 	case DRM_PLACED_COPY_WRITE:
 		if (tracked) {
 			drm_placed_device_writes(obj);
-			drm_placed_collect(obj, file, 0, obj->size >> PAGE_SHIFT);
+			drm_placed_collect(obj, 0, obj->size >> PAGE_SHIFT);
 		}
 		flush_workqueue(dev->queue);
 		memcpy(bo->copy + args->offset, bounce, args->length);
@@ -512,8 +509,7 @@ static void copy_execute(struct copy_object *bo, struct drm_file *file,
 	args->read_back = bo->read_back;
 }
 
-static int copy_op(struct drm_gem_object *obj, struct drm_file *file,
-		   struct drm_placed_copy_op *args)
+static int copy_op(struct drm_gem_object *obj, struct drm_placed_copy_op *args)
 {
 	bool out = args->op == DRM_PLACED_COPY_READ || args->op == DRM_PLACED_COPY_PEEK;
 	bool in = args->op == DRM_PLACED_COPY_WRITE;
@@ -538,7 +534,7 @@ static int copy_op(struct drm_gem_object *obj, struct drm_file *file,
 	ret = copy_lock(obj);
 	if (ret)
 		goto out_free;
-	copy_execute(to_copy_object(obj), file, args, bounce);
+	copy_execute(to_copy_object(obj), args, bounce);
 	copy_unlock(obj);
 
 	if (out && copy_to_user(u64_to_user_ptr(args->data), bounce, args->length))
@@ -559,7 +555,7 @@ static int copy_op_ioctl(struct drm_device *dev, void *data, struct drm_file *fi
 	if (!obj)
 		return -ENOENT;
 
-	ret = copy_op(obj, file, args);
+	ret = copy_op(obj, args);
 	drm_gem_object_put(obj);
 	return ret;
 }
