@@ -1199,7 +1199,8 @@ static void note_wrong(struct race *r, const char *format, ...)
 /* Threads have seen something, and done something, and nothing was wrong. */
 static bool goes_on(struct race *r, int round, int rounds, unsigned int progress)
 {
-	return !atomic_load(&r->wrong) && (round < rounds || atomic_load(&r->rounds) < progress);
+	return !atomic_load(&r->wrong) &&
+	       (round < placed_rounds(rounds) || atomic_load(&r->rounds) < progress);
 }
 
 static struct race *make_race(struct object *o)
@@ -1666,7 +1667,7 @@ static void *make_coherent_once(void *data)
  */
 static void race_coherent(int fd, uint32_t kind)
 {
-	for (int round = 0; round < 100; round++) {
+	for (int round = 0; round < placed_rounds(100); round++) {
 		struct object o = make_plain(fd, kind, 3);
 		struct race *r = make_race(&o);
 		pthread_t threads[4];

@@ -23,6 +23,18 @@ static inline bool placed_driver_has_subrange(const char *driver)
 	return strcmp(driver, "placed_plain");
 }
 
+/*
+ * How often to try what threads may get wrong: PLACED_EFFORT in the environment is
+ * a percentage of what is usual, for kernels on which everything takes longer.
+ */
+static inline int placed_rounds(int usual)
+{
+	const char *effort = getenv("PLACED_EFFORT");
+	int rounds = effort ? usual * atoi(effort) / 100 : usual;
+
+	return rounds > 0 ? rounds : 1;
+}
+
 struct placed_test {
 	const char *name, *what;
 	void (*test)(int fd, const char *driver);

@@ -20,7 +20,7 @@ IGT_TEST_DESCRIPTION("Threads race for address space.");
 
 #define SIZE (4 * PLACED_PAGE)
 #define THREADS 4
-#define ROUNDS 300
+#define ROUNDS placed_rounds(300)
 
 struct shared {
 	int fd;
