@@ -259,12 +259,15 @@ static void random_move(void)
 }
 
 /* Where mappings allow it, page tables go and come back. */
-static void random_dontneed(void)
+/* What changes page tables and nothing else. */
+static void random_advice(void)
 {
+	static const int advice[] = { MADV_DONTNEED, MADV_POPULATE_READ, MADV_POPULATE_WRITE };
 	int length, place = random_run(&length);
 
+	/* Of mappings without the right to write: EINVAL. */
 	if (place >= 0)
-		madvise(address(place), length * PLACED_PAGE, MADV_DONTNEED);
+		madvise(address(place), length * PLACED_PAGE, advice[dice(3)]);
 }
 
 /* Stores and loads */
@@ -605,7 +608,7 @@ static void model(int fd, uint32_t kind)
 			random_fork();
 			break;
 		case 989 ... 997:
-			random_dontneed();
+			random_advice();
 			break;
 		default:
 			random_reset();

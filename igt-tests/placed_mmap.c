@@ -42,7 +42,8 @@ static void capability(int fd, const char *driver)
 	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GET_CAP, &cap), 0);
 	igt_assert_eq_u64(cap.value, PLACED_RW | DRM_GEM_MMAP_PLACED_FIXED |
 			  DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE | DRM_GEM_MMAP_PLACED_TOPDOWN |
-			  (strcmp(driver, "virtio_gpu") ? 0 : DRM_GEM_MMAP_PLACED_COHERENT));
+			  (strcmp(driver, "virtio_gpu") ? 0 : DRM_GEM_MMAP_PLACED_COHERENT) |
+			  (strcmp(driver, "placed_plain") ? DRM_GEM_MMAP_PLACED_POPULATE : 0));
 
 	for (int bit = 0; bit < 32; bit++) {
 		struct drm_gem_mmap_placed args = good(handle);

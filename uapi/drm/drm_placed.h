@@ -47,7 +47,13 @@ extern "C" {
  * coherent; nothing is mapped then.
  */
 #define DRM_GEM_MMAP_PLACED_COHERENT		(1 << 5)
-/** DRM_GEM_MMAP_PLACED_POPULATE - reserved for populated mappings: EOPNOTSUPP. */
+/**
+ * DRM_GEM_MMAP_PLACED_POPULATE - fault the mapping in
+ *
+ * As MAP_POPULATE of mmap(2): what cannot be populated is not an error, and
+ * comes when it is touched. MADV_POPULATE_READ and MADV_POPULATE_WRITE say what
+ * went wrong. EOPNOTSUPP on a device whose mappings cannot be populated.
+ */
 #define DRM_GEM_MMAP_PLACED_POPULATE		(1 << 6)
 /** DRM_GEM_MMAP_PLACED_FROM_ADDR - reserved for duplicating a mapping: EOPNOTSUPP. */
 #define DRM_GEM_MMAP_PLACED_FROM_ADDR		(1 << 7)
@@ -234,9 +240,97 @@ struct drm_gem_dirty {
 	__u64 pages;
 };
 
+/**
+ * DRM_GEM_SPARSE_CREATE - create a sparse object of @length bytes
+ *
+ * It has no memory. EOPNOTSUPP: the driver or its device has no such objects.
+ */
+#define DRM_GEM_SPARSE_CREATE			0
+/**
+ * DRM_GEM_SPARSE_POPULATE - allocate what the range has no memory for yet, zeroed
+ *
+ * As MADV_POPULATE_WRITE on a mapping of the range, but maps nothing. After
+ * ENOMEM or EINTR what was populated so far stays; the call can be repeated.
+ */
+#define DRM_GEM_SPARSE_POPULATE			1
+/**
+ * DRM_GEM_SPARSE_DISCARD - free the memory of the range
+ *
+ * As MADV_REMOVE on a mapping of the range. All mappings of it, in all
+ * processes, fault on the next access and then read zeros.
+ */
+#define DRM_GEM_SPARSE_DISCARD			2
+/** DRM_GEM_SPARSE_QUERY - list the runs of the range that have memory in @runs. */
+#define DRM_GEM_SPARSE_QUERY			3
+
+/** struct drm_gem_sparse_run - pages in a row that have memory */
+struct drm_gem_sparse_run {
+	/** @offset: where in the object, in bytes. */
+	__u64 offset;
+
+	/** @length: bytes. */
+	__u64 length;
+};
+
+/**
+ * struct drm_gem_sparse - objects that have memory where it was asked for
+ *
+ * A sparse object has a size, and memory for those of its pages that were
+ * populated or touched since they were last discarded. All others read zeros.
+ * The memory is charged to the memory cgroup of who populates or touches it, is
+ * never swapped out, and does not count for RLIMIT_MEMLOCK.
+ *
+ * A touch that finds no memory is SIGBUS. dma-bufs cannot be made of sparse
+ * objects: whoever imports one expects all of its memory to be there.
+ *
+ * When the call fails the struct is as it was, but for @count with ENOSPC.
+ *
+ * Errors: EINVAL (unknown @op, flags, a range that is not page-aligned or
+ * not inside the object, a size of zero), ENOENT (no such handle in this file),
+ * EOPNOTSUPP (the object is not sparse; CREATE: the device has none), ENOSPC
+ * (QUERY: more runs than @count, which then says how many; CREATE: no fake
+ * offset left for an object of this size), EFAULT (@runs cannot be written),
+ * ENOMEM, EINTR (the task is being killed), ENODEV (the device is gone).
+ */
+struct drm_gem_sparse {
+	/** @op: in: DRM_GEM_SPARSE_CREATE and others. */
+	__u32 op;
+
+	/** @flags: in: must be zero. */
+	__u32 flags;
+
+	/** @handle: in: handle of the object; out: with CREATE. */
+	__u32 handle;
+
+	/**
+	 * @count: in: with QUERY, number of elements that @runs has room for.
+	 * out: how many runs there are. Must be zero with other operations.
+	 */
+	__u32 count;
+
+	/** @offset: in: start of the range in the object, page-aligned bytes; zero with CREATE. */
+	__u64 offset;
+
+	/**
+	 * @length: in: bytes of the range, page-aligned; zero for all from
+	 * @offset. With CREATE the size of the object, not zero.
+	 */
+	__u64 length;
+
+	/**
+	 * @runs: in: with QUERY, address of an array of &struct drm_gem_sparse_run;
+	 * may be zero if @count is. Must be zero with other operations.
+	 */
+	__u64 runs;
+
+	/** @present: out: bytes of the range that have memory, after the call. */
+	__u64 present;
+};
+
 #define DRM_IOCTL_GEM_MMAP_PLACED	DRM_IOWR(0xF0, struct drm_gem_mmap_placed)
 #define DRM_IOCTL_GEM_COHERENT		DRM_IOWR(0xF1, struct drm_gem_coherent)
 #define DRM_IOCTL_GEM_DIRTY		DRM_IOWR(0xF2, struct drm_gem_dirty)
+#define DRM_IOCTL_GEM_SPARSE		DRM_IOWR(0xF3, struct drm_gem_sparse)
 
 #if defined(__cplusplus)
 }

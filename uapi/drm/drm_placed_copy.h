@@ -16,12 +16,14 @@ extern "C" {
 #define DRM_PLACED_COPY_PAGES		(1 << 0)
 /** DRM_PLACED_COPY_CONTIGUOUS - back whole 2 MiB of the object with memory in one piece */
 #define DRM_PLACED_COPY_CONTIGUOUS	(1 << 1)
+/** DRM_PLACED_COPY_SPARSE - an object that DRM_IOCTL_GEM_SPARSE works on, not with the others */
+#define DRM_PLACED_COPY_SPARSE		(1 << 2)
 
 /** struct drm_placed_copy_create - create an object */
 struct drm_placed_copy_create {
 	/** @size: in: bytes, page-aligned, at most 1 GiB. */
 	__u64 size;
-	/** @flags: in: DRM_PLACED_COPY_PAGES, _CONTIGUOUS. */
+	/** @flags: in: DRM_PLACED_COPY_PAGES, _CONTIGUOUS, _SPARSE. */
 	__u32 flags;
 	/** @handle: out: its handle. */
 	__u32 handle;

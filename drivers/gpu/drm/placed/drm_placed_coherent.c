@@ -14,6 +14,7 @@
 
 #include "drm_placed_internal.h"
 #include "drm_placed_runs.h"
+#include "drm_placed_store.h"
 #include "drm_placed_track_internal.h"
 
 /**
@@ -45,7 +46,7 @@ int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags)
 	const struct drm_placed_funcs *funcs = obj->dev->driver->placed;
 
 	/* The memory of an imported object is another driver's to map. */
-	if (!funcs || drm_gem_is_imported(obj))
+	if (!funcs || !funcs->coherent || drm_gem_is_imported(obj))
 		return -EOPNOTSUPP;
 
 	return funcs->coherent(obj, flags);
@@ -84,58 +85,6 @@ int drm_gem_coherent_ioctl(struct drm_device *dev, void *data, struct drm_file *
 	return 0;
 }
 
-/* The runs of a query on their way to the caller. */
-struct drm_placed_listing {
-	struct drm_gem_dirty_run *runs;
-	u32 room;
-};
-
-/* More than @room are counted, not kept. */
-static void list_run(void *arg, pgoff_t first, pgoff_t count)
-{
-	struct drm_placed_listing *listing = arg;
-
-	if (!listing->room)
-		return;
-
-	*listing->runs++ = (struct drm_gem_dirty_run) {
-		.offset = (u64)first << PAGE_SHIFT,
-		.length = (u64)count << PAGE_SHIFT,
-	};
-	listing->room--;
-}
-
-static int query(struct drm_gem_object *obj, struct drm_gem_dirty *args,
-		 pgoff_t first, pgoff_t count)
-{
-	/* No two runs touch, so this is the most there can be. */
-	u32 room = min_t(u64, args->count, DIV_ROUND_UP(count, 2));
-	struct drm_placed_listing listing = { .room = room };
-	struct drm_placed_runs runs = { .emit = list_run, .arg = &listing };
-	struct drm_gem_dirty_run *list = NULL;
-	int ret = 0;
-
-	if (room) {
-		list = kvmalloc_array(room, sizeof(*list), GFP_KERNEL_ACCOUNT);
-		if (!list)
-			return -ENOMEM;
-	}
-	listing.runs = list;
-
-	drm_placed_query(obj, first, count, &runs);
-
-	if (runs.runs > room)
-		ret = -ENOSPC;
-	else if (runs.runs && copy_to_user(u64_to_user_ptr(args->runs), list,
-					   runs.runs * sizeof(*list)))
-		ret = -EFAULT;
-	kvfree(list);
-
-	args->count = runs.runs;
-	args->pages = runs.pages;
-	return ret;
-}
-
 static int dirty_range(struct drm_gem_object *obj, struct drm_gem_dirty *args,
 		       pgoff_t first, pgoff_t count)
 {
@@ -143,7 +92,8 @@ static int dirty_range(struct drm_gem_object *obj, struct drm_gem_dirty *args,
 
 	args->pages = 0;
 	if (args->flags & DRM_GEM_DIRTY_QUERY) {
-		ret = query(obj, args, first, count);
+		ret = drm_placed_list_runs(obj, first, count, drm_placed_query, args->runs,
+					   &args->count, &args->pages);
 		if (ret)
 			return ret;
 	}
@@ -214,23 +164,12 @@ int drm_gem_dirty_ioctl(struct drm_device *dev, void *data, struct drm_file *fil
 	return ret;
 }
 
-/**
- * drm_placed_show_fdinfo - show what the coherent objects of a file have cost
- * @p: where to
- * @file_priv: the file
- *
- * Sums over the objects that the file has handles of. Nothing for drivers
- * without coherent mappings.
- */
-void drm_placed_show_fdinfo(struct drm_printer *p, struct drm_file *file_priv)
+static void show_coherent(struct drm_printer *p, struct drm_file *file_priv)
 {
 	struct drm_placed_stats sum = {};
 	struct drm_gem_object *obj;
 	unsigned int objects = 0;
 	int id;
-
-	if (!file_priv->minor->dev->driver->placed)
-		return;
 
 	spin_lock(&file_priv->table_lock);
 	idr_for_each_entry(&file_priv->object_idr, obj, id) {
@@ -258,4 +197,49 @@ void drm_placed_show_fdinfo(struct drm_printer *p, struct drm_file *file_priv)
 	drm_printf(p, "drm-placed-sent-pages:\t%llu\n", sum.sent);
 	drm_printf(p, "drm-placed-transfers:\t%llu\n", sum.transfers);
 	drm_printf(p, "drm-placed-readback-pages:\t%llu\n", sum.read_back);
+}
+
+static void show_sparse(struct drm_printer *p, struct drm_file *file_priv)
+{
+	struct drm_gem_object *obj;
+	unsigned int objects = 0;
+	u64 size = 0, present = 0;
+	int id;
+
+	spin_lock(&file_priv->table_lock);
+	idr_for_each_entry(&file_priv->object_idr, obj, id) {
+		if (!obj->placed_store)
+			continue;
+
+		objects++;
+		size += obj->size;
+		present += (u64)READ_ONCE(obj->placed_store->present) << PAGE_SHIFT;
+	}
+	spin_unlock(&file_priv->table_lock);
+
+	drm_printf(p, "drm-placed-sparse-objects:\t%u\n", objects);
+	drm_printf(p, "drm-placed-sparse-size:\t%llu KiB\n", size >> 10);
+	drm_printf(p, "drm-placed-sparse-present:\t%llu KiB\n", present >> 10);
+}
+
+/**
+ * drm_placed_show_fdinfo - show what the coherent objects of a file have cost, and
+ *	what memory its sparse ones have
+ * @p: where to
+ * @file_priv: the file
+ *
+ * Sums over the objects that the file has handles of. Nothing for drivers that
+ * have no such objects.
+ */
+void drm_placed_show_fdinfo(struct drm_printer *p, struct drm_file *file_priv)
+{
+	const struct drm_placed_funcs *funcs = file_priv->minor->dev->driver->placed;
+
+	if (!funcs)
+		return;
+
+	if (funcs->coherent)
+		show_coherent(p, file_priv);
+	if (funcs->create_sparse)
+		show_sparse(p, file_priv);
 }

@@ -6,7 +6,6 @@
 #define _DRM_PLACED_COMPAT_H_
 
 #include <linux/compat.h>
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/pfn_t.h>
 #include <linux/pgtable.h>

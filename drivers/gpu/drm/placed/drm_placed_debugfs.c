@@ -13,6 +13,7 @@
 #include <drm/drm_print.h>
 #include <drm/drm_vma_manager.h>
 
+#include "drm_placed_store.h"
 #include "drm_placed_track_internal.h"
 
 /**
@@ -26,6 +27,9 @@
  * dri/N/placed_coherent lists the tracked objects of a device: their policy, how
  * many of their active chunks are in each state, and the counters of &struct
  * drm_placed_stats. /proc/PID/fdinfo/FD has the sums over the objects of a file.
+ *
+ * dri/N/placed_sparse lists the sparse objects of a device: how large they are, how
+ * many bytes of them have memory, and how many of these in blocks of 2 MiB.
  *
  * dri/N/placed_policy is the policy of objects that are made coherent from now
  * on, for comparison: interleaved, protect, scan or vmwgfx.
@@ -110,6 +114,34 @@ static int coherent_show(struct seq_file *m, void *data)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(coherent);
+
+static int sparse_show(struct seq_file *m, void *data)
+{
+	struct drm_device *dev = m->private;
+	struct drm_mm_node *pos;
+
+	seq_puts(m, "          object             size          present             huge\n");
+
+	if (dev->driver->fops->mmap != drm_gem_mmap)
+		return 0;
+
+	drm_vma_offset_lock_lookup(dev->vma_offset_manager);
+	drm_mm_for_each_node(pos, &dev->vma_offset_manager->vm_addr_space_mm) {
+		struct drm_gem_object *obj = container_of(pos, struct drm_gem_object,
+							  vma_node.vm_node);
+		const struct drm_placed_store *store = obj->placed_store;
+
+		if (store)
+			seq_printf(m, "%#16lx %#16zx %#16llx %#16llx\n",
+				   drm_vma_node_start(&obj->vma_node), obj->size,
+				   (u64)READ_ONCE(store->present) << PAGE_SHIFT,
+				   (u64)READ_ONCE(store->huge) << PMD_SHIFT);
+	}
+	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(sparse);
 
 static int policy_show(struct seq_file *m, void *data)
 {
@@ -208,12 +240,20 @@ DEFINE_SHOW_STORE_ATTRIBUTE(break);
 #endif
 
 /**
- * drm_placed_debugfs_init - add the files of a device that has coherent mappings
+ * drm_placed_debugfs_init - add the files of a device for what it has
  * @dev: the device
  */
 void drm_placed_debugfs_init(struct drm_device *dev)
 {
-	if (!dev->driver->placed)
+	const struct drm_placed_funcs *funcs = dev->driver->placed;
+
+	if (!funcs)
+		return;
+
+	if (funcs->create_sparse)
+		debugfs_create_file("placed_sparse", 0444, dev->debugfs_root, dev, &sparse_fops);
+
+	if (!funcs->coherent)
 		return;
 
 	debugfs_create_file("placed_coherent", 0444, dev->debugfs_root, dev, &coherent_fops);

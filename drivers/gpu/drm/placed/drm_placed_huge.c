@@ -11,6 +11,7 @@
 #include <asm/tlbflush.h>
 
 #include "drm_placed_compat.h"
+#include "drm_placed_store.h"
 #include "drm_placed_track_internal.h"
 
 /**
@@ -46,7 +47,8 @@ static bool can_be_huge(void)
  * @track: the tracker
  * @index: number of the chunk, which has been touched
  *
- * Locking: &drm_placed_track.lock is held.
+ * Locking: &drm_placed_track.lock is held, and the memory of a sparse object, by
+ * drm_placed_sparse_begin().
  *
  * Return: whether the chunk is whole and its memory contiguous and aligned.
  */
@@ -58,6 +60,11 @@ bool drm_placed_huge_suits(struct drm_placed_track *track, unsigned long index)
 	unsigned int i;
 
 	lockdep_assert_held(&track->lock);
+
+	/* What is there comes and goes. */
+	if (track->obj->placed_store)
+		return can_be_huge() && drm_placed_chunk_pages(track, index) == DRM_PLACED_CHUNK &&
+		       drm_placed_store_is_whole(track->obj->placed_store, index);
 
 	if (chunk->contiguous != DRM_PLACED_UNKNOWN)
 		return chunk->contiguous == DRM_PLACED_YES;

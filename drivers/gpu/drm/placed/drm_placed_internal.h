@@ -2,10 +2,15 @@
 #ifndef _DRM_PLACED_INTERNAL_H_
 #define _DRM_PLACED_INTERNAL_H_
 
+#include <linux/pgtable.h>
 #include <linux/types.h>
 
 struct drm_gem_object;
+struct drm_placed_runs;
 struct maple_tree;
+
+/* A chunk is what one page of page table entries maps: 2 MiB on x86. */
+#define DRM_PLACED_CHUNK	PTRS_PER_PTE
 
 /**
  * struct drm_placed_range - what an address search is asked for
@@ -52,6 +57,12 @@ struct drm_placed_range {
 
 int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *range,
 		      unsigned long *addr, unsigned int *gaps);
+
+typedef void (*drm_placed_find_fn)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+				   struct drm_placed_runs *runs);
+
+int drm_placed_list_runs(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+			 drm_placed_find_fn find, u64 array, u32 *room, u64 *pages);
 
 int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags);
 

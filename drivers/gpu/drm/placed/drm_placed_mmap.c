@@ -15,6 +15,7 @@
 
 #include "drm_placed_compat.h"
 #include "drm_placed_internal.h"
+#include "drm_placed_track.h"
 
 #define CREATE_TRACE_POINTS
 #include "drm_placed_trace.h"
@@ -69,8 +70,9 @@
 #define DRM_PLACED_SUPPORTED \
 	(DRM_PLACED_PROT | DRM_PLACED_EXACT | DRM_GEM_MMAP_PLACED_TOPDOWN)
 
-#define DRM_PLACED_RESERVED \
-	(DRM_GEM_MMAP_PLACED_POPULATE | DRM_GEM_MMAP_PLACED_FROM_ADDR)
+/* For devices whose driver takes part. */
+#define DRM_PLACED_OPTIONAL \
+	(DRM_GEM_MMAP_PLACED_COHERENT | DRM_GEM_MMAP_PLACED_POPULATE)
 
 /**
  * struct drm_placed_request - an address search on its way through do_mmap()
@@ -107,6 +109,15 @@ void drm_placed_file_init(struct drm_file *file_priv)
 	INIT_LIST_HEAD(&file_priv->placed_requests);
 }
 
+static u32 optional_flags(const struct drm_placed_funcs *funcs)
+{
+	if (!funcs)
+		return 0;
+
+	return DRM_GEM_MMAP_PLACED_POPULATE |
+	       (funcs->coherent ? DRM_GEM_MMAP_PLACED_COHERENT : 0);
+}
+
 /**
  * drm_placed_caps - answer %DRM_CAP_GEM_MMAP_PLACED
  * @dev: the device
@@ -119,7 +130,7 @@ u64 drm_placed_caps(struct drm_device *dev)
 	if (!drm_core_check_feature(dev, DRIVER_GEM))
 		return 0;
 
-	return DRM_PLACED_SUPPORTED | (dev->driver->placed ? DRM_GEM_MMAP_PLACED_COHERENT : 0);
+	return DRM_PLACED_SUPPORTED | optional_flags(dev->driver->placed);
 }
 
 /* The request of this task, or NULL. It can only go away by this task. */
@@ -201,6 +212,12 @@ static u32 placed_coherent(u32 flags)
 	       (flags & DRM_GEM_MMAP_PLACED_READ ? DRM_GEM_COHERENT_FROM_DEVICE : 0);
 }
 
+/* In what way to map. */
+static unsigned long placed_map_flags(u32 flags)
+{
+	return MAP_SHARED | (flags & DRM_GEM_MMAP_PLACED_POPULATE ? MAP_POPULATE : 0);
+}
+
 /* Map at an exact address. */
 static unsigned long map_exact(struct drm_file *file_priv,
 			       const struct drm_gem_mmap_placed *args,
@@ -208,7 +225,7 @@ static unsigned long map_exact(struct drm_file *file_priv,
 			       unsigned long offset)
 {
 	return vm_mmap(file_priv->filp, addr, args->length, placed_prot(args->flags),
-		       MAP_SHARED | flag, offset);
+		       placed_map_flags(args->flags) | flag, offset);
 }
 
 /* Search and map in do_mmap(), through drm_gem_get_unmapped_area(). */
@@ -224,7 +241,7 @@ static unsigned long map_by_hook(struct drm_file *file_priv,
 	spin_unlock(&file_priv->placed_lock);
 
 	addr = vm_mmap(file_priv->filp, 0, args->length, placed_prot(args->flags),
-		       MAP_SHARED, offset);
+		       placed_map_flags(args->flags), offset);
 
 	spin_lock(&file_priv->placed_lock);
 	list_del(&req->link);
@@ -261,12 +278,12 @@ static int check_args(const struct drm_gem_mmap_placed *args)
 	u32 exact = args->flags & DRM_PLACED_EXACT;
 	u64 end;
 
-	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_GEM_MMAP_PLACED_COHERENT |
-			    DRM_PLACED_RESERVED) ||
+	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_PLACED_OPTIONAL |
+			    DRM_GEM_MMAP_PLACED_FROM_ADDR) ||
 	    args->pad || !(args->flags & DRM_PLACED_PROT) || exact == DRM_PLACED_EXACT)
 		return -EINVAL;
 
-	if (args->flags & DRM_PLACED_RESERVED)
+	if (args->flags & DRM_GEM_MMAP_PLACED_FROM_ADDR)
 		return -EOPNOTSUPP;
 
 	if (args->from_addr)
@@ -437,6 +454,9 @@ static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_objec
 	ret = check_object(file_priv, obj, args);
 	if (ret)
 		return ret;
+
+	if (args->flags & DRM_PLACED_OPTIONAL & ~optional_flags(obj->dev->driver->placed))
+		return -EOPNOTSUPP;
 
 	if (args->flags & DRM_GEM_MMAP_PLACED_COHERENT) {
 		ret = drm_placed_make_coherent(obj, placed_coherent(args->flags));

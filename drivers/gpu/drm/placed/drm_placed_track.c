@@ -6,7 +6,9 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <drm/drm_device.h>
@@ -18,7 +20,9 @@
 #include <uapi/drm/drm_placed.h>
 
 #include "drm_placed_compat.h"
+#include "drm_placed_memory.h"
 #include "drm_placed_runs.h"
+#include "drm_placed_sparse.h"
 #include "drm_placed_track_internal.h"
 #include "drm_placed_trace.h"
 
@@ -62,8 +66,8 @@
  * Mappings that cannot be read do not take part in any of this.
  *
  * Locks, outer to inner: mmap_lock, dma_resv, &drm_placed_funcs.lock,
- * &drm_placed_track.lock, i_mmap_rwsem, page table locks. Nobody waits for the
- * device with &drm_placed_track.lock held other than for room in its queue.
+ * &drm_placed_track.lock, &drm_placed_store.lock, i_mmap_rwsem, page table locks.
+ * Nobody waits for the device with &drm_placed_track.lock held other than for room in its queue.
  */
 
 static struct drm_placed_track *track_of(struct drm_gem_object *obj)
@@ -265,10 +269,17 @@ static void make_huge(struct drm_placed_track *track, unsigned long index,
 {
 	enum drm_placed_state before = chunk->policy.state;
 
+	bool done;
+
 	if (before == DRM_PLACED_HUGE ||
 	    !drm_placed_policy_wants_huge(&track->policy, &chunk->policy) ||
-	    !bitmap_full(chunk->open, DRM_PLACED_CHUNK) ||
-	    !drm_placed_huge_suits(track, index) || !drm_placed_huge_collapse(track, index))
+	    !bitmap_full(chunk->open, DRM_PLACED_CHUNK))
+		return;
+
+	drm_placed_sparse_begin(track->obj, 0, 0, NULL);
+	done = drm_placed_huge_suits(track, index) && drm_placed_huge_collapse(track, index);
+	drm_placed_sparse_end(track->obj);
+	if (!done)
 		return;
 
 	drm_placed_policy_huge(&chunk->policy);
@@ -632,7 +643,12 @@ static int begin_read_back(struct drm_placed_track *track, unsigned long index,
 		send_unsent(track);
 		send_chunk(track, index, chunk);
 		chunk->reading = track->generation;
-		fence = track->funcs->read_back(obj, index * DRM_PLACED_CHUNK, pages);
+		/* Nobody discards what a fence is out for: it stays after the end. */
+		fence = ERR_PTR(drm_placed_sparse_begin(obj, index * DRM_PLACED_CHUNK, pages,
+							NULL));
+		drm_placed_sparse_end(obj);
+		if (!fence)
+			fence = track->funcs->read_back(obj, index * DRM_PLACED_CHUNK, pages);
 		if (IS_ERR(fence))
 			ret = PTR_ERR(fence);
 		else if (fence)
@@ -841,7 +857,7 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);
 		ret = 0;
 	} else {
-		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, true);
+		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, true, true);
 	}
 	note_fault(track, page, index * DRM_PLACED_CHUNK + window.first, window.count, idle);
 	return ret;
@@ -876,17 +892,26 @@ static vm_fault_t track_access(struct vm_fault *vmf, bool write)
 	if (!chunk)
 		return ret;
 
+	if (drm_placed_sparse_begin(track->obj, page, 1, NULL)) {
+		/* There may be no memory in this cgroup only: not for the OOM killer. */
+		ret = VM_FAULT_SIGBUS;
+		goto out_end;
+	}
+
 	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
 	if (write) {
 		ret = open_pages(vmf, track, chunk, page);
 	} else if (vmf->vma->vm_flags & VM_PFNMAP) {
 		window = read_window(track, chunk, index, page % DRM_PLACED_CHUNK);
-		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, false);
+		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, false,
+					  true);
 	} else {
 		/* Struct pages are counted: their driver maps them, read-only. */
 		ret = track->orig->fault(vmf);
 	}
 
+out_end:
+	drm_placed_sparse_end(track->obj);
 	mutex_unlock(&track->lock);
 	return ret;
 }
@@ -946,6 +971,7 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 	if (!chunk)
 		return ret;
 
+	drm_placed_sparse_begin(track->obj, 0, 0, NULL);
 	if (!drm_placed_huge_suits(track, index)) {
 		ret = VM_FAULT_FALLBACK;
 	} else if (!write) {
@@ -963,6 +989,7 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 	} else {
 		ret = VM_FAULT_FALLBACK;
 	}
+	drm_placed_sparse_end(track->obj);
 
 	mutex_unlock(&track->lock);
 	return ret;
@@ -972,6 +999,299 @@ static void drm_placed_track_zap(struct vm_area_struct *vma, unsigned long start
 				 unsigned long end)
 {
 	drm_placed_walk_zap(drm_placed_track_of(vma), vma, start, end);
+}
+
+/*
+ * Populating and discarding
+ */
+
+/* The first store to what was idle; without faults, nobody else tells the driver. */
+static void wake(struct drm_placed_track *track, bool idle)
+{
+	if (idle && track->active && track->funcs->wake)
+		track->funcs->wake(track->obj);
+}
+
+/* The device has not seen the zeros of these pages yet. */
+static void mark_fresh(struct drm_placed_track *track, unsigned long index,
+		       struct drm_placed_chunk *chunk, const unsigned long *fresh)
+{
+	unsigned int page;
+
+	if (bitmap_empty(fresh, DRM_PLACED_CHUNK))
+		return;
+
+	activate(track, index, chunk);
+	for_each_set_bit(page, fresh, DRM_PLACED_CHUNK)
+		set_bit(page, chunk->dirty);
+}
+
+/**
+ * drm_placed_track_allocate - allocate what is missing, as by writing zeros to it
+ * @obj: the object, which is tracked and sparse
+ * @first: first page
+ * @count: number of pages, in one chunk
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int drm_placed_track_allocate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	struct drm_placed_track *track = track_of(obj);
+	unsigned long index = first / DRM_PLACED_CHUNK;
+	DECLARE_BITMAP(fresh, DRM_PLACED_CHUNK);
+	struct drm_placed_chunk *chunk;
+	int ret = -ENOMEM;
+	bool idle;
+
+	mutex_lock(&track->lock);
+	idle = !track->active;
+	chunk = get_chunk(track, index);
+	if (chunk) {
+		ret = drm_placed_sparse_begin(obj, first, count, fresh);
+		drm_placed_sparse_end(obj);
+		mark_fresh(track, index, chunk, fresh);
+		wake(track, idle);
+	}
+	mutex_unlock(&track->lock);
+	return ret;
+}
+
+/* The end of a reading back under way of pages in a range, or NULL. */
+static struct dma_fence *reading_back(struct drm_placed_track *track, pgoff_t first,
+				      pgoff_t count)
+{
+	unsigned long index, last = (first + count - 1) / DRM_PLACED_CHUNK;
+	struct drm_placed_chunk *chunk;
+
+	xa_for_each_range(&track->chunks, index, chunk, first / DRM_PLACED_CHUNK, last) {
+		settle_read_back(chunk);
+		if (chunk->fence)
+			return dma_fence_get(chunk->fence);
+	}
+
+	return NULL;
+}
+
+/* What was stored to a range does not matter any more, and nothing maps it. */
+static void forget_range(struct drm_placed_track *track, pgoff_t first, pgoff_t count)
+{
+	unsigned long index, last = first + count;
+	struct drm_placed_chunk *chunk;
+
+	xa_for_each_range(&track->chunks, index, chunk, first / DRM_PLACED_CHUNK,
+			  (last - 1) / DRM_PLACED_CHUNK) {
+		pgoff_t base = index * DRM_PLACED_CHUNK;
+		unsigned int from = max(first, base) - base;
+		unsigned int to = min(last, base + DRM_PLACED_CHUNK) - base, page;
+
+		bitmap_clear(chunk->open, from, to - from);
+		bitmap_clear(chunk->last, from, to - from);
+		/* Others set bits of other pages meanwhile. */
+		for (page = from; page < to; page++)
+			clear_bit(page, chunk->dirty);
+	}
+}
+
+/**
+ * drm_placed_track_remove - free the memory of a range of an object
+ * @obj: the object, which is tracked and sparse
+ * @first: first page
+ * @count: number of pages, not zero
+ *
+ * The device is told, in order with what it is told else: what was sent before
+ * does not come back, and what is stored afterwards arrives.
+ *
+ * Locking: as for a fault. Takes &drm_placed_funcs.lock and what is inside.
+ *
+ * Return: 0 or a negative errno, with nothing freed.
+ */
+int drm_placed_track_remove(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	struct drm_placed_track *track = track_of(obj);
+	struct dma_fence *fence;
+	int ret;
+
+	for (;;) {
+		ret = track->funcs->lock(obj);
+		if (ret)
+			return ret;
+
+		mutex_lock(&track->lock);
+		fence = reading_back(track, first, count);
+		if (!fence)
+			break;
+		mutex_unlock(&track->lock);
+		track->funcs->unlock(obj);
+
+		ret = drm_placed_wait(obj->dev, fence);
+		dma_fence_put(fence);
+		if (ret)
+			return ret;
+	}
+
+	drm_placed_sparse_drop(obj, first, count);
+	forget_range(track, first, count);
+	track->funcs->discard(obj, first, count);
+
+	mutex_unlock(&track->lock);
+	track->funcs->unlock(obj);
+	return 0;
+}
+
+/* A fault on behalf of the caller, which waits with mmap_lock held. */
+static int fault_in(struct vm_area_struct *vma, unsigned long addr, bool write)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+
+	return fixup_user_fault(vma->vm_mm, addr, write ? FAULT_FLAG_WRITE : 0, NULL);
+}
+
+/*
+ * Map pages of a chunk that are to be populated. Returns 0, or -EAGAIN if a fault
+ * does it: it waits for the device, or makes one entry for all of the chunk.
+ */
+static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct *vma,
+			  unsigned long addr, pgoff_t page, unsigned int count, bool write)
+{
+	unsigned long index = page / DRM_PLACED_CHUNK;
+	struct drm_placed_window window = { page % DRM_PLACED_CHUNK, count };
+	DECLARE_BITMAP(fresh, DRM_PLACED_CHUNK);
+	struct drm_placed_chunk *chunk;
+	bool idle;
+	pmd_t *pmd;
+	int ret;
+
+	mutex_lock(&track->lock);
+	idle = !track->active;
+	chunk = get_chunk(track, index);
+	if (!chunk) {
+		mutex_unlock(&track->lock);
+		return -ENOMEM;
+	}
+
+	settle_read_back(chunk);
+	if (chunk->fence || chunk->error || !is_valid(track, chunk, vma->vm_flags)) {
+		mutex_unlock(&track->lock);
+		return -EAGAIN;
+	}
+
+	ret = drm_placed_sparse_begin(track->obj, page, count, fresh);
+	if (write)
+		mark_fresh(track, index, chunk, fresh);
+	if (ret)
+		goto out;
+
+	pmd = drm_placed_walk_pmd(vma->vm_mm, addr);
+	if (pmd && pmd_leaf(pmdp_get_lockless(pmd))) {
+		if (!write || pmd_write(pmdp_get_lockless(pmd)))
+			goto out;
+		if (chunk->policy.state == DRM_PLACED_HUGE)
+			ret = -EAGAIN;
+		else
+			drm_placed_huge_split(track, vma, index, pmd, addr & PMD_MASK);
+	} else if (count == DRM_PLACED_CHUNK && IS_ALIGNED(addr, PMD_SIZE) &&
+		   (!write || chunk->policy.state == DRM_PLACED_HUGE) &&
+		   (!pmd || pmd_none(pmdp_get_lockless(pmd))) &&
+		   drm_placed_huge_suits(track, index)) {
+		ret = -EAGAIN;
+	}
+	if (ret)
+		goto out;
+
+	if (write)
+		activate(track, index, chunk);
+	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
+	if (drm_placed_walk_map(track, vma, index, &window, addr, write, false) & VM_FAULT_OOM)
+		ret = -ENOMEM;
+out:
+	drm_placed_sparse_end(track->obj);
+	wake(track, idle);
+	mutex_unlock(&track->lock);
+	return ret;
+}
+
+/* Struct pages are counted, and mapped by their driver: one by one, to be read. */
+static int fault_in_pages(struct vm_area_struct *vma, unsigned long addr, unsigned int count)
+{
+	int ret = 0;
+
+	for (; count && !ret; count--, addr += PAGE_SIZE)
+		ret = fault_in(vma, addr, !(vma->vm_flags & VM_READ));
+
+	return ret;
+}
+
+/*
+ * What one page table maps of one chunk, from page on. Returns the number of
+ * pages, or a negative errno.
+ */
+static long populate_part(struct drm_placed_track *track, struct vm_area_struct *vma,
+			  unsigned long addr, unsigned long end, pgoff_t page, bool write)
+{
+	unsigned int count;
+	int ret;
+
+	end = pmd_addr_end(addr, end);
+	count = min_t(pgoff_t, DRM_PLACED_CHUNK - page % DRM_PLACED_CHUNK,
+		      (end - addr) >> PAGE_SHIFT);
+
+	for (;;) {
+		if (!(vma->vm_flags & VM_PFNMAP)) {
+			ret = fault_in_pages(vma, addr, count);
+			if (ret)
+				return ret;
+		}
+
+		ret = populate_chunk(track, vma, addr, page, count, write);
+		if (ret != -EAGAIN)
+			return ret ?: count;
+
+		/* A mapping that only writes has nothing to wait for. */
+		ret = fault_in(vma, addr, write || !(vma->vm_flags & VM_READ));
+		if (ret)
+			return ret;
+	}
+}
+
+static long drm_placed_track_populate(struct vm_area_struct *vma, unsigned long start,
+				      unsigned long end, bool write)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vma);
+	pgoff_t page = linear_page_index(vma, start) - drm_placed_start(track);
+	unsigned long addr;
+	long done;
+
+	if (page + ((end - start) >> PAGE_SHIFT) > track->pages)
+		return -EFAULT;
+
+	for (addr = start; addr < end; addr += done << PAGE_SHIFT, page += done) {
+		if (fatal_signal_pending(current))
+			done = -EINTR;
+		else
+			done = populate_part(track, vma, addr, end, page, write);
+		if (done < 0)
+			return (long)((addr - start) >> PAGE_SHIFT) ?: done;
+		cond_resched();
+	}
+
+	return (end - start) >> PAGE_SHIFT;
+}
+
+static int drm_placed_track_discard(struct vm_area_struct *vma, unsigned long start,
+				    unsigned long end, int behavior)
+{
+	struct drm_placed_track *track = drm_placed_track_of(vma);
+	pgoff_t page = linear_page_index(vma, start) - drm_placed_start(track);
+
+	if (behavior == MADV_REMOVE)
+		return drm_placed_sparse_discard(track->obj, page, (end - start) >> PAGE_SHIFT);
+
+	/* The lock keeps faults off, as drm_placed_walk_zap() wants it. */
+	mutex_lock(&track->lock);
+	drm_placed_walk_remove(vma, start, end);
+	mutex_unlock(&track->lock);
+	return 0;
 }
 
 /*
@@ -1096,6 +1416,8 @@ int drm_placed_track(struct drm_gem_object *obj, u32 flags, bool dirty)
 	track->vm_ops.huge_fault = drm_placed_track_huge_fault;
 	track->vm_ops.map_pages = drm_placed_track_map_pages;
 	track->vm_ops.zap = drm_placed_track_zap;
+	track->vm_ops.populate = drm_placed_track_populate;
+	track->vm_ops.discard = drm_placed_track_discard;
 	atomic_set(&track->flags, flags);
 	track->all_dirty = dirty;
 	track->active = dirty;

@@ -6,13 +6,16 @@
 
 struct dma_fence;
 struct drm_device;
+struct drm_file;
 struct drm_gem_object;
 struct vm_area_struct;
 
 /**
- * struct drm_placed_funcs - what a driver does for coherent mappings
+ * struct drm_placed_funcs - what a driver does for coherent mappings and sparse
+ *	objects
  *
- * &drm_driver.placed. A driver without it refuses coherent mappings. Pages are
+ * &drm_driver.placed. A driver without it has neither; one without @coherent has
+ * no coherent mappings, and needs none of what is called for these. Pages are
  * numbered from the start of the object.
  */
 struct drm_placed_funcs {
@@ -29,6 +32,23 @@ struct drm_placed_funcs {
 	 * once.
 	 */
 	int (*coherent)(struct drm_gem_object *obj, u32 flags);
+
+	/**
+	 * @create_sparse:
+	 *
+	 * Optional. Create a sparse object of @size bytes, a multiple of the
+	 * page size, see drm_placed_sparse.c. Returns 0 or a negative errno.
+	 */
+	int (*create_sparse)(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle);
+
+	/**
+	 * @discard:
+	 *
+	 * For sparse objects that become coherent. Queue that pages of the
+	 * device's copy become zero, in order with @send. Called with @lock and
+	 * the tracker's lock held, when the memory is gone already.
+	 */
+	void (*discard)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 
 	/**
 	 * @lock:

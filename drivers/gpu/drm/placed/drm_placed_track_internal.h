@@ -13,11 +13,9 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_vma_manager.h>
 
+#include "drm_placed_internal.h"
 #include "drm_placed_policy.h"
 #include "drm_placed_track.h"
-
-/* A chunk is what one page of page table entries maps: 2 MiB on x86. */
-#define DRM_PLACED_CHUNK	PTRS_PER_PTE
 
 /* Chunks with a page that is open or dirty. */
 #define DRM_PLACED_ACTIVE	XA_MARK_0
@@ -186,7 +184,7 @@ struct drm_placed_track {
 
 	/**
 	 * @lock: taken inside mmap_lock, dma_resv and &drm_placed_funcs.lock,
-	 * outside i_mmap_rwsem and page table locks. Never held while waiting
+	 * outside &drm_placed_store.lock, i_mmap_rwsem and page table locks. Never held while waiting
 	 * for a fence.
 	 *
 	 * Faults make entries writable with it held and collections look at
@@ -251,6 +249,8 @@ struct drm_placed_runs;
 void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 		      struct drm_placed_runs *runs);
 int drm_placed_take_error(struct drm_gem_object *obj);
+int drm_placed_track_allocate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
+int drm_placed_track_remove(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 
 /* drm_placed_walk.c */
 void drm_placed_walk_collect(struct drm_placed_track *track);
@@ -261,7 +261,8 @@ void drm_placed_walk_forget(struct drm_placed_track *track);
 pmd_t *drm_placed_walk_pmd(struct mm_struct *mm, unsigned long addr);
 vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_struct *vma,
 			       unsigned long index, const struct drm_placed_window *window,
-			       unsigned long addr, bool write);
+			       unsigned long addr, bool write, bool fault);
+void drm_placed_walk_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 
 /* drm_placed_huge.c */
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP

@@ -13,6 +13,7 @@
 #include <asm/tlbflush.h>
 
 #include "drm_placed_compat.h"
+#include "drm_placed_memory.h"
 #include "drm_placed_track_internal.h"
 
 /**
@@ -464,15 +465,34 @@ void drm_placed_walk_forget(struct drm_placed_track *track)
 }
 EXPORT_SYMBOL_GPL(drm_placed_walk_forget);
 
+/**
+ * drm_placed_walk_remove - remove entries of a mapping
+ * @vma: the mapping, which is tracked
+ * @start: first address
+ * @end: end of the addresses
+ *
+ * Dirty bits are taken as by drm_placed_walk_zap(), which mm calls.
+ *
+ * Locking: &drm_placed_track.lock and mmap_lock are held. Takes page table locks;
+ * may sleep.
+ */
+void drm_placed_walk_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	lockdep_assert_held(&drm_placed_track_of(vma)->lock);
+
+	zap_page_range_single(vma, start, end - start, NULL);
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_remove);
+
 /*
  * How the pages of an object are to be mapped. Asked for one of them: the
  * memory of an object is all of one kind.
  */
-static pgprot_t prot_of(struct drm_placed_track *track, struct vm_area_struct *vma, pgoff_t page)
+static pgprot_t prot_of(struct vm_area_struct *vma, unsigned long pfn)
 {
 	pgprot_t prot = vma->vm_page_prot;
 
-	drm_placed_track_pfn(vma, &prot, track->funcs->pfn(track->obj, page));
+	drm_placed_track_pfn(vma, &prot, pfn);
 	return prot;
 }
 
@@ -485,16 +505,21 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
 		     bool write, bool fault)
 {
 	pte_t old = ptep_get(pte), new;
+	unsigned long pfn;
 
 	if (pte_none(old)) {
 		/* Struct pages are counted: that is for their driver to do. */
 		if (!(vma->vm_flags & VM_PFNMAP))
 			return;
 
+		pfn = track->funcs->pfn(track->obj, page);
+		if (pfn == DRM_PLACED_NO_PFN)
+			return;
+
 		/* Once, and only if needed: it takes as long as twenty entries. */
 		if (!pgprot_val(*prot))
-			*prot = prot_of(track, vma, page);
-		new = pte_mkspecial(pfn_pte(track->funcs->pfn(track->obj, page), *prot));
+			*prot = prot_of(vma, pfn);
+		new = pte_mkspecial(pfn_pte(pfn, *prot));
 		/* The neighbours stay clean: who stores to them sets the dirty bit. */
 		if (write)
 			new = pte_mkwrite(new, vma);
@@ -527,8 +552,9 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
  * @index: number of the chunk
  * @window: pages in the chunk; those that the mapping does not show in the same
  *	page table as @addr are left out
- * @addr: the address that faulted, which shows a page of the window
+ * @addr: the address that faulted, or another that shows a page of the window
  * @write: for writing
+ * @fault: a fault at @addr is what it is for: its page is as good as accessed
  *
  * With @write, the entries become writable with the page table lock held, and
  * the pages are noted in &drm_placed_chunk.open before: there is no moment in
@@ -543,7 +569,7 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
  */
 vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_struct *vma,
 			       unsigned long index, const struct drm_placed_window *window,
-			       unsigned long addr, bool write)
+			       unsigned long addr, bool write, bool fault)
 {
 	struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
 	pgoff_t first = index * DRM_PLACED_CHUNK + window->first;
@@ -578,7 +604,7 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 
 	for (at = start; at < end; at += PAGE_SIZE, page++)
 		open_pte(track, vma, page, at, ptes + ((at - start) >> PAGE_SHIFT), &prot, write,
-			 at == (addr & PAGE_MASK));
+			 fault && at == (addr & PAGE_MASK));
 
 	pte_unmap_unlock(ptes, ptl);
 	return VM_FAULT_NOPAGE;

@@ -21,6 +21,8 @@
 #include <uapi/drm/drm_placed.h>
 #include <uapi/drm/drm_placed_copy.h>
 
+#include "../drm_placed_memory.h"
+#include "../drm_placed_sparse.h"
 #include "../drm_placed_track.h"
 
 /**
@@ -79,10 +81,10 @@ struct copy_object {
 	/** @base: base. */
 	struct drm_gem_object base;
 
-	/** @flags: DRM_PLACED_COPY_PAGES, _CONTIGUOUS. Constant. */
+	/** @flags: DRM_PLACED_COPY_*. Constant. */
 	u32 flags;
 
-	/** @pages: the memory that programs map. The array is constant. */
+	/** @pages: the memory that programs map. The array is constant. NULL if sparse. */
 	struct page **pages;
 
 	/**
@@ -128,6 +130,9 @@ struct copy_job {
 
 	/** @fail: nothing arrives. */
 	bool fail;
+
+	/** @pages: the pages. They stay until the fence signals. */
+	struct page *pages[];
 };
 
 static struct copy_device *to_copy_device(struct drm_device *dev)
@@ -139,6 +144,9 @@ static struct copy_object *to_copy_object(struct drm_gem_object *obj)
 {
 	return container_of(obj, struct copy_object, base);
 }
+
+static int copy_create(struct drm_device *dev, struct drm_file *file, u64 size, u32 flags,
+		       u32 *handle);
 
 /* Copy a page; a word is old or new, whoever stores to it meanwhile. */
 static void copy_page_words(void *to, const void *from)
@@ -179,9 +187,9 @@ static void copy_read_back_work(struct work_struct *work)
 		drm_placed_track_error(&bo->base, job->first, job->count, false);
 		dma_fence_set_error(&job->fence, -EIO);
 	} else {
-		for (i = job->first; i < job->first + job->count; i++)
-			copy_page_words(page_address(bo->pages[i]),
-					bo->copy + (i << PAGE_SHIFT));
+		for (i = 0; i < job->count; i++)
+			copy_page_words(page_address(job->pages[i]),
+					bo->copy + ((job->first + i) << PAGE_SHIFT));
 	}
 
 	dma_fence_signal(&job->fence);
@@ -215,6 +223,9 @@ static void copy_unlock(struct drm_gem_object *obj)
 
 static unsigned long copy_pfn(struct drm_gem_object *obj, pgoff_t page)
 {
+	if (drm_placed_is_sparse(obj))
+		return drm_placed_sparse_pfn(obj, page);
+
 	return page_to_pfn(to_copy_object(obj)->pages[page]);
 }
 
@@ -239,8 +250,27 @@ static void copy_send(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 		return;
 	}
 
-	for (i = first; i < first + count; i++)
-		copy_page_words(bo->copy + (i << PAGE_SHIFT), page_address(bo->pages[i]));
+	drm_placed_sparse_begin(obj, 0, 0, NULL);
+	for (i = first; i < first + count; i++) {
+		unsigned long pfn = copy_pfn(obj, i);
+
+		/* A hole is zero here and there. */
+		if (pfn == DRM_PLACED_NO_PFN)
+			continue;
+		copy_page_words(bo->copy + (i << PAGE_SHIFT), page_address(pfn_to_page(pfn)));
+	}
+	drm_placed_sparse_end(obj);
+}
+
+static void copy_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	struct copy_device *dev = to_copy_device(obj->dev);
+
+	lockdep_assert_held(&dev->lock);
+
+	/* After all that was queued before. */
+	flush_workqueue(dev->queue);
+	memset(to_copy_object(obj)->copy + (first << PAGE_SHIFT), 0, count << PAGE_SHIFT);
 }
 
 static struct dma_fence *copy_read_back(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
@@ -248,14 +278,20 @@ static struct dma_fence *copy_read_back(struct drm_gem_object *obj, pgoff_t firs
 	struct copy_device *dev = to_copy_device(obj->dev);
 	struct copy_object *bo = to_copy_object(obj);
 	struct copy_job *job;
+	pgoff_t i;
 
 	lockdep_assert_held(&dev->lock);
 	if (drm_WARN_ON(&dev->drm, !count || first + count > obj->size >> PAGE_SHIFT))
 		return ERR_PTR(-EINVAL);
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	job = kzalloc(struct_size(job, pages, count), GFP_KERNEL);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
+
+	drm_placed_sparse_begin(obj, 0, 0, NULL);
+	for (i = 0; i < count; i++)
+		job->pages[i] = pfn_to_page(copy_pfn(obj, first + i));
+	drm_placed_sparse_end(obj);
 
 	job->bo = bo;
 	job->first = first;
@@ -291,6 +327,11 @@ static int copy_flush(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, 
 	return 0;
 }
 
+static int copy_create_sparse(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle)
+{
+	return copy_create(dev, file, size, DRM_PLACED_COPY_SPARSE, handle);
+}
+
 static const struct drm_placed_funcs copy_placed_funcs = {
 	.coherent = copy_coherent,
 	.lock = copy_lock,
@@ -299,6 +340,8 @@ static const struct drm_placed_funcs copy_placed_funcs = {
 	.send = copy_send,
 	.read_back = copy_read_back,
 	.flush = copy_flush,
+	.create_sparse = copy_create_sparse,
+	.discard = copy_discard,
 };
 
 /* Objects */
@@ -373,6 +416,19 @@ static const struct drm_gem_object_funcs copy_object_funcs = {
 	.vm_ops = &copy_vm_ops,
 };
 
+static struct dma_buf *copy_sparse_export(struct drm_gem_object *obj, int flags)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static const struct drm_gem_object_funcs copy_sparse_funcs = {
+	.free = copy_object_free,
+	.export = copy_sparse_export,
+	.mmap = drm_placed_sparse_mmap,
+	.vm_ops = &drm_placed_vm_ops,
+	.placed = &drm_placed_sparse_memory,
+};
+
 /* Fill an object with pages, in pieces of a huge page where asked for and where one fits. */
 static int copy_alloc_pages(struct copy_object *bo)
 {
@@ -416,8 +472,11 @@ static int copy_create(struct drm_device *dev, struct drm_file *file, u64 size, 
 	struct copy_object *bo;
 	int ret;
 
+	bool sparse = flags & DRM_PLACED_COPY_SPARSE;
+
 	if (!size || size > COPY_MAX_SIZE || !PAGE_ALIGNED(size) ||
-	    flags & ~(DRM_PLACED_COPY_PAGES | DRM_PLACED_COPY_CONTIGUOUS))
+	    flags & ~(DRM_PLACED_COPY_PAGES | DRM_PLACED_COPY_CONTIGUOUS |
+		      DRM_PLACED_COPY_SPARSE) || (sparse && flags != DRM_PLACED_COPY_SPARSE))
 		return -EINVAL;
 
 	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
@@ -425,13 +484,18 @@ static int copy_create(struct drm_device *dev, struct drm_file *file, u64 size, 
 		return -ENOMEM;
 
 	obj = &bo->base;
-	obj->funcs = &copy_object_funcs;
+	obj->funcs = sparse ? &copy_sparse_funcs : &copy_object_funcs;
 	bo->flags = flags;
 	drm_gem_private_object_init(dev, obj, size);
 
-	bo->pages = kvcalloc(size >> PAGE_SHIFT, sizeof(*bo->pages), GFP_KERNEL_ACCOUNT);
 	bo->copy = __vmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
-	ret = bo->pages && bo->copy ? copy_alloc_pages(bo) : -ENOMEM;
+	if (!sparse)
+		bo->pages = kvcalloc(size >> PAGE_SHIFT, sizeof(*bo->pages), GFP_KERNEL_ACCOUNT);
+
+	if (!bo->copy || (!sparse && !bo->pages))
+		ret = -ENOMEM;
+	else
+		ret = sparse ? drm_placed_sparse_init(obj) : copy_alloc_pages(bo);
 	if (!ret)
 		ret = drm_gem_create_mmap_offset(obj);
 	if (!ret)

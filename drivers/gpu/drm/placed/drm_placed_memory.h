@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef _DRM_PLACED_MEMORY_H_
+#define _DRM_PLACED_MEMORY_H_
+
+#include <linux/mm_types.h>
+#include <linux/types.h>
+
+struct drm_gem_object;
+struct vm_fault;
+struct vm_operations_struct;
+
+/** DRM_PLACED_NO_PFN - where there is no memory */
+#define DRM_PLACED_NO_PFN	ULONG_MAX
+
+/**
+ * struct drm_placed_memory - where the pages of an object are
+ *
+ * &drm_gem_object_funcs.placed, for objects whose mappings are PFN mappings
+ * (VM_PFNMAP) and can be populated and discarded. Pages are counted from the
+ * start of the object.
+ */
+struct drm_placed_memory {
+	/**
+	 * @lock:
+	 *
+	 * Optional. Keep the pages where they are until @unlock. Called with
+	 * mmap_lock or the VMA's lock held, outside of i_mmap_rwsem. Returns 0;
+	 * -EINTR, only if the task is being killed; or -EFAULT, if an access
+	 * would be SIGBUS.
+	 */
+	int (*lock)(struct drm_gem_object *obj);
+
+	/** @unlock: The opposite of @lock. */
+	void (*unlock)(struct drm_gem_object *obj);
+
+	/**
+	 * @get:
+	 *
+	 * Optional. Allocate pages that are missing, zeroed; inside of one
+	 * chunk (2 MiB of the object). Called with @lock held. Returns 0 or
+	 * -ENOMEM, with some of them there.
+	 */
+	int (*get)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
+
+	/**
+	 * @pfn:
+	 *
+	 * The page frame of a page, or %DRM_PLACED_NO_PFN. @count is, in, how
+	 * many pages are asked for and, out, how many of these have page
+	 * frames in a row, or have none, at least one. Called with @lock held.
+	 */
+	unsigned long (*pfn)(struct drm_gem_object *obj, pgoff_t page, unsigned long *count);
+
+	/**
+	 * @io: the page frames are a device's, to be mapped with the caching
+	 * that &vm_area_struct.vm_page_prot says.
+	 */
+	bool io;
+};
+
+#ifdef CONFIG_DRM_PLACED
+extern const struct vm_operations_struct drm_placed_vm_ops;
+
+vm_fault_t drm_placed_fault(struct vm_fault *vmf);
+vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order);
+long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			 bool write);
+int drm_placed_discard(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		       int behavior);
+extern const struct drm_placed_memory drm_placed_shmem_memory;
+#endif
+
+#endif

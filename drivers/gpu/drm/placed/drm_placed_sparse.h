@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef _DRM_PLACED_SPARSE_H_
+#define _DRM_PLACED_SPARSE_H_
+
+#include <linux/types.h>
+
+struct drm_device;
+struct drm_file;
+struct drm_gem_object;
+struct drm_placed_memory;
+struct vm_area_struct;
+
+#ifdef CONFIG_DRM_PLACED
+extern const struct drm_placed_memory drm_placed_sparse_memory;
+
+int drm_placed_sparse_init(struct drm_gem_object *obj);
+int drm_placed_sparse_create(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle);
+int drm_placed_sparse_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+
+bool drm_placed_is_sparse(struct drm_gem_object *obj);
+unsigned long drm_placed_sparse_pfn(struct drm_gem_object *obj, pgoff_t page);
+int drm_placed_sparse_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
+
+/* For the tracker and its drivers */
+int drm_placed_sparse_begin(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+			    unsigned long *fresh);
+void drm_placed_sparse_end(struct drm_gem_object *obj);
+void drm_placed_sparse_drop(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
+#endif
+
+#endif

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <kunit/visibility.h>
+
+#include "drm_placed_memory.h"
+#include "drm_placed_runs.h"
+#include "drm_placed_store.h"
+
+/**
+ * DOC: the memory of sparse objects
+ *
+ * A store is an array of pages, some of which are there. shmem is one, too, and
+ * was the first choice; but it finds, charges, and inserts pages one by one, and
+ * what it costs to populate a range is mostly that. Graphics memory needs little
+ * of what it gets for it: pages are never swapped out or moved while a device may
+ * use them, nor found by anything but their number. So the store allocates them
+ * itself: 2 MiB in one block where that much is asked for and can be had without
+ * trying hard, single pages otherwise. The memory is charged to the memory
+ * cgroup of the caller. An allocation that fails does so: it neither calls the
+ * OOM killer, nor says so in the log.
+ *
+ * A block is divided into pages when a part of it is freed.
+ */
+
+#define STORE_GFP	(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_ZERO | \
+			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+#define STORE_GFP_BLOCK	((STORE_GFP & ~(__GFP_RECLAIM | __GFP_RETRY_MAYFAIL)) | \
+			 __GFP_NORETRY | __GFP_KSWAPD_RECLAIM)
+
+static const unsigned int block_order = ilog2(DRM_PLACED_CHUNK);
+
+/**
+ * drm_placed_store_init - prepare a store, without memory
+ * @store: the store
+ * @pages: its size, in pages
+ */
+void drm_placed_store_init(struct drm_placed_store *store, pgoff_t pages)
+{
+	mutex_init(&store->lock);
+	xa_init(&store->chunks);
+	store->pages = pages;
+	store->present = 0;
+	store->huge = 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_init);
+
+static void count_present(struct drm_placed_store *store, long pages)
+{
+	WRITE_ONCE(store->present, store->present + pages);
+}
+
+/* A block becomes pages that are freed one by one. */
+static void divide(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
+{
+	split_page(chunk->pages[0], block_order);
+	chunk->whole = false;
+	WRITE_ONCE(store->huge, store->huge - 1);
+}
+
+static void put_block(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
+{
+	__free_pages(chunk->pages[0], block_order);
+	chunk->whole = false;
+	bitmap_zero(chunk->present, DRM_PLACED_CHUNK);
+	WRITE_ONCE(store->huge, store->huge - 1);
+	count_present(store, -(long)DRM_PLACED_CHUNK);
+}
+
+/* Free [first, last) of a chunk. */
+static void put_pages(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk,
+		      unsigned int first, unsigned int last)
+{
+	unsigned int page;
+	long freed = 0;
+
+	if (chunk->whole) {
+		if (last - first == DRM_PLACED_CHUNK) {
+			put_block(store, chunk);
+			return;
+		}
+		divide(store, chunk);
+	}
+
+	for (page = find_next_bit(chunk->present, last, first); page < last;
+	     page = find_next_bit(chunk->present, last, page + 1)) {
+		__free_page(chunk->pages[page]);
+		freed++;
+	}
+	bitmap_clear(chunk->present, first, last - first);
+	count_present(store, -freed);
+}
+
+/**
+ * drm_placed_store_fini - free a store and its memory
+ * @store: the store; nobody else uses it any more
+ */
+void drm_placed_store_fini(struct drm_placed_store *store)
+{
+	struct drm_placed_store_chunk *chunk;
+	unsigned long index;
+
+	xa_for_each(&store->chunks, index, chunk) {
+		put_pages(store, chunk, 0, DRM_PLACED_CHUNK);
+		kfree(chunk->pages);
+		kfree(chunk);
+		cond_resched();
+	}
+	xa_destroy(&store->chunks);
+	mutex_destroy(&store->lock);
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_fini);
+
+static struct drm_placed_store_chunk *get_chunk(struct drm_placed_store *store,
+						unsigned long index)
+{
+	struct drm_placed_store_chunk *chunk = xa_load(&store->chunks, index);
+
+	if (chunk)
+		return chunk;
+
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return NULL;
+
+	chunk->pages = kmalloc_array(DRM_PLACED_CHUNK, sizeof(*chunk->pages),
+				     GFP_KERNEL_ACCOUNT);
+	if (chunk->pages &&
+	    !xa_err(xa_store(&store->chunks, index, chunk, GFP_KERNEL_ACCOUNT)))
+		return chunk;
+
+	kfree(chunk->pages);
+	kfree(chunk);
+	return NULL;
+}
+
+/* All of a chunk that has nothing. False: page by page, then. */
+static bool get_block(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
+{
+	struct page *page = alloc_pages(STORE_GFP_BLOCK, block_order);
+	unsigned int i;
+
+	if (!page)
+		return false;
+
+	for (i = 0; i < DRM_PLACED_CHUNK; i++)
+		chunk->pages[i] = nth_page(page, i);
+
+	chunk->whole = true;
+	bitmap_fill(chunk->present, DRM_PLACED_CHUNK);
+	WRITE_ONCE(store->huge, store->huge + 1);
+	count_present(store, DRM_PLACED_CHUNK);
+	return true;
+}
+
+/* What is missing of [first, last) of a chunk. */
+static int get_pages(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk,
+		     unsigned int first, unsigned int last)
+{
+	unsigned int page;
+	long got = 0;
+	int ret = 0;
+
+	for (page = find_next_zero_bit(chunk->present, last, first); page < last;
+	     page = find_next_zero_bit(chunk->present, last, page + 1)) {
+		chunk->pages[page] = alloc_page(STORE_GFP);
+		if (!chunk->pages[page]) {
+			ret = -ENOMEM;
+			break;
+		}
+		__set_bit(page, chunk->present);
+		got++;
+	}
+	count_present(store, got);
+	return ret;
+}
+
+/**
+ * drm_placed_store_get - allocate what is missing, zeroed
+ * @store: the store
+ * @first: first page of the range
+ * @count: number of pages, not zero; all in one chunk
+ * @fresh: bitmap of %DRM_PLACED_CHUNK bits that says afterwards which pages of
+ *	the chunk are new, or NULL
+ *
+ * Locking: &drm_placed_store.lock is held. May sleep.
+ *
+ * Return: 0, or -ENOMEM with some of the pages there.
+ */
+int drm_placed_store_get(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
+			 unsigned long *fresh)
+{
+	unsigned int from = first % DRM_PLACED_CHUNK, to = from + count;
+	struct drm_placed_store_chunk *chunk;
+	int ret = 0;
+
+	lockdep_assert_held(&store->lock);
+	if (WARN_ON_ONCE(to > DRM_PLACED_CHUNK || first + count > store->pages))
+		return -EINVAL;
+
+	if (fresh)
+		bitmap_zero(fresh, DRM_PLACED_CHUNK);
+
+	chunk = get_chunk(store, first / DRM_PLACED_CHUNK);
+	if (!chunk)
+		return -ENOMEM;
+
+	if (chunk->whole)
+		return 0;
+
+	if (fresh)
+		bitmap_copy(fresh, chunk->present, DRM_PLACED_CHUNK);
+
+	if (count < DRM_PLACED_CHUNK || !bitmap_empty(chunk->present, DRM_PLACED_CHUNK) ||
+	    !get_block(store, chunk))
+		ret = get_pages(store, chunk, from, to);
+
+	if (fresh)
+		bitmap_andnot(fresh, chunk->present, fresh, DRM_PLACED_CHUNK);
+	return ret;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_get);
+
+/* The chunks of a range that exist, and what of it is in each. */
+#define for_each_part(store, chunk, index, first, last, from, to) \
+	for ((index) = (first) / DRM_PLACED_CHUNK, \
+	     (chunk) = xa_find(&(store)->chunks, &(index), ((last) - 1) / DRM_PLACED_CHUNK, \
+			       XA_PRESENT); \
+	     (chunk) && ((from) = max((first), (index) * DRM_PLACED_CHUNK) - \
+				  (index) * DRM_PLACED_CHUNK, \
+			 (to) = min((last), ((index) + 1) * DRM_PLACED_CHUNK) - \
+				(index) * DRM_PLACED_CHUNK, true); \
+	     (chunk) = xa_find_after(&(store)->chunks, &(index), \
+				     ((last) - 1) / DRM_PLACED_CHUNK, XA_PRESENT))
+
+/**
+ * drm_placed_store_put - free the memory of a range
+ * @store: the store
+ * @first: first page
+ * @count: number of pages, not zero
+ *
+ * Locking: &drm_placed_store.lock is held, and nothing maps the range. May sleep.
+ */
+void drm_placed_store_put(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
+{
+	struct drm_placed_store_chunk *chunk;
+	unsigned long index, last = first + count;
+	unsigned int from, to;
+
+	lockdep_assert_held(&store->lock);
+
+	for_each_part(store, chunk, index, first, last, from, to) {
+		put_pages(store, chunk, from, to);
+		cond_resched();
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_put);
+
+/**
+ * drm_placed_store_pfn - find the memory of a page
+ * @store: the store
+ * @page: the page
+ * @count: in: how many pages are asked for, in the same chunk. out: how many of
+ *	them are in a row, or have no memory
+ *
+ * Locking: &drm_placed_store.lock is held.
+ *
+ * Return: the page frame of the first page, or %DRM_PLACED_NO_PFN.
+ */
+unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
+				   unsigned long *count)
+{
+	struct drm_placed_store_chunk *chunk = xa_load(&store->chunks, page / DRM_PLACED_CHUNK);
+	unsigned int first = page % DRM_PLACED_CHUNK, last, i;
+	unsigned long pfn;
+
+	lockdep_assert_held(&store->lock);
+
+	/* Whoever wants more comes again. */
+	*count = min_t(unsigned long, *count, DRM_PLACED_CHUNK - first);
+	if (!chunk)
+		return DRM_PLACED_NO_PFN;
+
+	last = first + *count;
+	if (!test_bit(first, chunk->present)) {
+		*count = find_next_bit(chunk->present, last, first) - first;
+		return DRM_PLACED_NO_PFN;
+	}
+
+	pfn = page_to_pfn(chunk->pages[first]);
+	if (chunk->whole)
+		return pfn;
+
+	for (i = first + 1; i < last; i++)
+		if (!test_bit(i, chunk->present) ||
+		    page_to_pfn(chunk->pages[i]) != pfn + (i - first))
+			break;
+
+	*count = i - first;
+	return pfn;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_pfn);
+
+/* The pages of [from, to) of a chunk that are present. */
+static void part_of(const struct drm_placed_store_chunk *chunk, unsigned int from,
+		    unsigned int to, unsigned long *part)
+{
+	bitmap_copy(part, chunk->present, DRM_PLACED_CHUNK);
+	bitmap_clear(part, 0, from);
+	bitmap_clear(part, to, DRM_PLACED_CHUNK - to);
+}
+
+/**
+ * drm_placed_store_present - how many pages of a range have memory?
+ * @store: the store
+ * @first: first page
+ * @count: number of pages, not zero
+ *
+ * Locking: &drm_placed_store.lock is held.
+ *
+ * Return: the number.
+ */
+pgoff_t drm_placed_store_present(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
+{
+	DECLARE_BITMAP(part, DRM_PLACED_CHUNK);
+	struct drm_placed_store_chunk *chunk;
+	unsigned long index, last = first + count;
+	unsigned int from, to;
+	pgoff_t present = 0;
+
+	lockdep_assert_held(&store->lock);
+
+	if (first == 0 && count == store->pages)
+		return store->present;
+
+	for_each_part(store, chunk, index, first, last, from, to) {
+		part_of(chunk, from, to, part);
+		present += bitmap_weight(part, DRM_PLACED_CHUNK);
+	}
+	return present;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_present);
+
+/**
+ * drm_placed_store_runs - list the pages of a range that have memory
+ * @store: the store
+ * @first: first page
+ * @count: number of pages, not zero
+ * @runs: begun; where to
+ *
+ * Locking: &drm_placed_store.lock is held.
+ */
+void drm_placed_store_runs(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
+			   struct drm_placed_runs *runs)
+{
+	DECLARE_BITMAP(part, DRM_PLACED_CHUNK);
+	struct drm_placed_store_chunk *chunk;
+	unsigned long index, last = first + count;
+	unsigned int from, to;
+
+	lockdep_assert_held(&store->lock);
+
+	for_each_part(store, chunk, index, first, last, from, to) {
+		part_of(chunk, from, to, part);
+		drm_placed_runs_add_bitmap(runs, index * DRM_PLACED_CHUNK, part,
+					   DRM_PLACED_CHUNK);
+	}
+	drm_placed_runs_end(runs);
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_runs);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef _DRM_PLACED_STORE_H_
+#define _DRM_PLACED_STORE_H_
+
+#include <linux/bitmap.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "drm_placed_internal.h"
+
+struct drm_placed_runs;
+struct page;
+
+/**
+ * struct drm_placed_store_chunk - the memory of 2 MiB of a store
+ *
+ * Allocated with its first page, freed with the store. Protected by
+ * &drm_placed_store.lock.
+ */
+struct drm_placed_store_chunk {
+	/** @present: pages that have memory. */
+	DECLARE_BITMAP(present, DRM_PLACED_CHUNK);
+
+	/**
+	 * @whole: the memory is one block of all pages, aligned, that was
+	 * allocated as such and is to be freed as such. All of @present is set.
+	 */
+	bool whole;
+
+	/** @pages: the pages that are present. */
+	struct page **pages;
+};
+
+/**
+ * struct drm_placed_store - the memory of a sparse object
+ */
+struct drm_placed_store {
+	/**
+	 * @lock: taken inside mmap_lock and the tracker's lock, outside
+	 * i_mmap_rwsem and page table locks. Memory is allocated and freed with
+	 * it held, and mapped: a page that a mapping has an entry of is
+	 * present.
+	 */
+	struct mutex lock;
+
+	/** @pages: size, in pages. Constant. */
+	pgoff_t pages;
+
+	/** @chunks: &struct drm_placed_store_chunk by number. Protected by @lock. */
+	struct xarray chunks;
+
+	/** @present: number of pages that are. Written with @lock held, read without. */
+	pgoff_t present;
+
+	/** @huge: number of chunks that are whole. Written with @lock held, read without. */
+	unsigned long huge;
+};
+
+void drm_placed_store_init(struct drm_placed_store *store, pgoff_t pages);
+void drm_placed_store_fini(struct drm_placed_store *store);
+int drm_placed_store_get(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
+			 unsigned long *fresh);
+void drm_placed_store_put(struct drm_placed_store *store, pgoff_t first, pgoff_t count);
+unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
+				   unsigned long *count);
+pgoff_t drm_placed_store_present(struct drm_placed_store *store, pgoff_t first, pgoff_t count);
+void drm_placed_store_runs(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
+			   struct drm_placed_runs *runs);
+
+/* Is the memory of a chunk in one aligned piece? Inline: page table code is always built in. */
+static inline bool drm_placed_store_is_whole(struct drm_placed_store *store, unsigned long index)
+{
+	struct drm_placed_store_chunk *chunk = xa_load(&store->chunks, index);
+
+	lockdep_assert_held(&store->lock);
+	return chunk && chunk->whole;
+}
+
+#endif
