@@ -6,12 +6,13 @@
  * Mega feature: Memory Management
  * Sub-category: GEM
  * Functionality: DRM_IOCTL_GEM_MMAP_PLACED
- * Description: Mappings of virtio-gpu objects that live in host memory.
+ * Description: Mappings of virtio-gpu objects that live in host memory, how they are populated
+ *	and dropped.
  */
 
 #include <virtgpu_drm.h>
 
-#include "placed_helpers.h"
+#include "placed_sparse.h"
 
 IGT_TEST_DESCRIPTION("Maps parts of host visible virtio-gpu objects.");
 
@@ -209,6 +210,116 @@ static void native(int fd, uint32_t handle)
 	igt_assert_eq(placed_close_handle(fd, create.bo_handle), 0);
 }
 
+/* A mapping of the whole, whose entries are not there. */
+static uint8_t *map_dropped(int fd, uint32_t handle)
+{
+	uint8_t *ptr = placed_must_map(fd, (struct drm_gem_mmap_placed) {
+		.handle = handle, .flags = PLACED_RW, .length = SIZE,
+	});
+
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_DONTNEED), 0);
+	igt_assert_lt_u64(0, READ_FAULTS(ptr, 0, 1));
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_DONTNEED), 0);
+	return ptr;
+}
+
+/**
+ * SUBTEST: populate
+ * Description: After each call that populates nothing faults, and the object is as it was.
+ */
+static void populate(int fd, uint32_t handle)
+{
+	struct drm_virtgpu_map map = { .handle = handle };
+	uint32_t *whole = number_pages(fd, handle);
+	uint8_t *ptr = map_dropped(fd, handle);
+
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VIRTGPU_MAP, &map), 0);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_POPULATE_READ), 0);
+	igt_assert_eq(READ_FAULTS(ptr, 0, PAGES), 0);
+	igt_assert_eq(advise(ptr, 3, 5, MADV_DONTNEED), 0);
+	igt_assert_eq(READ_FAULTS(ptr, 0, 3), 0);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_POPULATE_WRITE), 0);
+	igt_assert_eq(WRITE_FAULTS(ptr, 0, PAGES), 0);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_DONTNEED), 0);
+	igt_assert_eq(mlock(ptr, SIZE), 0);
+	igt_assert_eq(READ_FAULTS(ptr, 0, PAGES), 0);
+	igt_assert_eq(munlock(ptr, SIZE), 0);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_DONTNEED), 0);
+	igt_assert_eq(mlock2(ptr, SIZE, MLOCK_ONFAULT), 0);
+	igt_assert_lt_u64(0, READ_FAULTS(ptr, 0, PAGES));
+	igt_assert_eq(munlock(ptr, SIZE), 0);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+	placed_unmap(ptr, SIZE);
+
+	ptr = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, map.offset);
+	igt_assert(ptr != MAP_FAILED);
+	igt_assert_eq(READ_FAULTS(ptr, 0, PAGES), 0);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+	placed_unmap(ptr, SIZE);
+
+	/* Of a part. */
+	ptr = placed_must_map(fd, (struct drm_gem_mmap_placed) {
+		.handle = handle, .flags = PLACED_RW | DRM_GEM_MMAP_PLACED_POPULATE,
+		.offset = 5 * PLACED_PAGE, .length = 7 * PLACED_PAGE,
+	});
+	igt_assert_eq(READ_FAULTS(ptr, 0, 7), 0);
+	check_pages((uint32_t *)ptr, 5, 7);
+	placed_unmap(ptr, 7 * PLACED_PAGE);
+	placed_unmap(whole, SIZE);
+}
+
+/**
+ * SUBTEST: dontneed
+ * Description: MADV_DONTNEED drops the entries of that mapping alone, until the next access.
+ */
+static void dontneed(int fd, uint32_t handle)
+{
+	uint32_t *whole = number_pages(fd, handle);
+	uint8_t *ptr = map_dropped(fd, handle);
+
+	igt_assert_eq(READ_FAULTS((uint8_t *)whole, 0, PAGES), 0);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+	((uint32_t *)ptr)[5 * 1024 + 1] = 55;
+	igt_assert_eq(advise(ptr, 5, 2, MADV_DONTNEED_LOCKED), 0);
+	igt_assert_lt_u64(0, READ_FAULTS(ptr, 5, 1));
+	igt_assert_eq(READ_FAULTS(ptr, 7, PAGES - 7), 0);
+	igt_assert_eq_u32(whole[5 * 1024 + 1], 55);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+
+	/* A split mapping's parts fault in their own pages. */
+	igt_assert_eq(mprotect(page_at(ptr, 4), 4 * PLACED_PAGE, PROT_READ), 0);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_DONTNEED), 0);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_DONTNEED), 0);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_POPULATE_READ), 0);
+	igt_assert_eq(READ_FAULTS(ptr, 0, PAGES), 0);
+	check_pages((uint32_t *)ptr, 0, PAGES);
+	igt_assert_eq(advise(ptr, 0, PAGES, MADV_POPULATE_WRITE), -EINVAL);
+	placed_unmap(ptr, SIZE);
+	placed_unmap(whole, SIZE);
+}
+
+/**
+ * SUBTEST: not-sparse
+ * Description: MADV_REMOVE and DRM_IOCTL_GEM_SPARSE: EOPNOTSUPP, and nothing has changed.
+ */
+static void not_sparse(int fd, uint32_t handle)
+{
+	uint32_t *whole = number_pages(fd, handle);
+
+	igt_assert_eq(advise((uint8_t *)whole, 0, PAGES, MADV_REMOVE), -EOPNOTSUPP);
+	igt_assert_eq(advise((uint8_t *)whole, 3, 2, MADV_REMOVE), -EOPNOTSUPP);
+	igt_assert_eq(READ_FAULTS((uint8_t *)whole, 0, PAGES), 0);
+	igt_assert_eq(sparse_do(fd, DRM_GEM_SPARSE_POPULATE, handle, 0, 0), -EOPNOTSUPP);
+	igt_assert_eq(sparse_do(fd, DRM_GEM_SPARSE_DISCARD, handle, 0, PLACED_PAGE), -EOPNOTSUPP);
+	igt_assert_eq(sparse_do(fd, DRM_GEM_SPARSE_QUERY, handle, 0, 0), -EOPNOTSUPP);
+	igt_assert_eq(sparse_do(fd, DRM_GEM_SPARSE_CREATE, 0, 0, SIZE), -EOPNOTSUPP);
+	check_pages(whole, 0, PAGES);
+	placed_unmap(whole, SIZE);
+}
+
 igt_main
 {
 	static const struct {
@@ -219,6 +330,9 @@ igt_main
 		{ "split", "Split mappings", split },
 		{ "fixed", "Placed maps over reservations", fixed },
 		{ "native", "Blobs are coherent by nature", native },
+		{ "populate", "Calls that populate", populate },
+		{ "dontneed", "MADV_DONTNEED", dontneed },
+		{ "not-sparse", "MADV_REMOVE and GEM_SPARSE", not_sparse },
 	};
 	int fd = -1;
 	uint32_t handle = 0;
