@@ -820,7 +820,7 @@ static void wait_available(uint64_t kb)
  */
 static void meminfo(int fd, const struct kind *kind)
 {
-	const uint64_t pages = 128 * MIB / PLACED_PAGE, kb = 128 * 1024, slack = 16 * 1024;
+	const uint64_t pages = 128 * MIB / PLACED_PAGE, kb = 128 * 1024, slack = kb / 4;
 	struct object o = make_object(fd, kind, pages);
 	uint8_t *map = map_all(&o);
 	uint64_t before;

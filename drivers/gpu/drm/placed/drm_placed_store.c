@@ -44,6 +44,8 @@ void drm_placed_store_init(struct drm_placed_store *store, pgoff_t pages)
 	mutex_init(&store->lock);
 	xa_init(&store->chunks);
 	store->pages = pages;
+	store->last = NULL;
+	store->last_index = 0;
 	store->present = 0;
 	store->huge = 0;
 }
@@ -115,10 +117,22 @@ void drm_placed_store_fini(struct drm_placed_store *store)
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_fini);
 
+/* The chunk with this number, or NULL. Callers ask for its pages one after the other. */
+static struct drm_placed_store_chunk *find_chunk(struct drm_placed_store *store,
+						 unsigned long index)
+{
+	if (!store->last || store->last_index != index) {
+		store->last = xa_load(&store->chunks, index);
+		store->last_index = index;
+	}
+
+	return store->last;
+}
+
 static struct drm_placed_store_chunk *get_chunk(struct drm_placed_store *store,
 						unsigned long index)
 {
-	struct drm_placed_store_chunk *chunk = xa_load(&store->chunks, index);
+	struct drm_placed_store_chunk *chunk = find_chunk(store, index);
 
 	if (chunk)
 		return chunk;
@@ -157,26 +171,53 @@ static bool get_block(struct drm_placed_store *store, struct drm_placed_store_ch
 	return true;
 }
 
+/*
+ * Up to count pages, no more than @most at a time, which are freed one by one.
+ * Returns how many, and lowers @most if that many cannot be had.
+ */
+static unsigned int alloc_some(struct page **pages, unsigned int count, unsigned int *most)
+{
+	unsigned int order = ilog2(min(count, *most)), i;
+	struct page *page = NULL;
+
+	if (order) {
+		page = alloc_pages(STORE_GFP_BLOCK, order);
+		if (page) {
+			split_page(page, order);
+		} else {
+			*most = 1;
+			order = 0;
+		}
+	}
+	if (!page)
+		page = alloc_page(STORE_GFP);
+	if (!page)
+		return 0;
+
+	for (i = 0; i < 1U << order; i++)
+		pages[i] = nth_page(page, i);
+	return 1U << order;
+}
+
 /* What is missing of [first, last) of a chunk. */
 static int get_pages(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk,
 		     unsigned int first, unsigned int last)
 {
-	unsigned int page;
-	long got = 0;
-	int ret = 0;
+	/* Finding and charging a page takes as long as finding and charging several. */
+	unsigned int most = SZ_64K >> PAGE_SHIFT, page, missing, got;
 
 	for (page = find_next_zero_bit(chunk->present, last, first); page < last;
-	     page = find_next_zero_bit(chunk->present, last, page + 1)) {
-		chunk->pages[page] = alloc_page(STORE_GFP);
-		if (!chunk->pages[page]) {
-			ret = -ENOMEM;
-			break;
-		}
-		__set_bit(page, chunk->present);
-		got++;
+	     page = find_next_zero_bit(chunk->present, last, page + got)) {
+		missing = find_next_bit(chunk->present, last, page) - page;
+		got = alloc_some(chunk->pages + page, missing, &most);
+		if (!got)
+			return -ENOMEM;
+
+		bitmap_set(chunk->present, page, got);
+		count_present(store, got);
 	}
-	count_present(store, got);
-	return ret;
+
+	return 0;
 }
 
 /**
@@ -274,11 +315,12 @@ EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_put);
 unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
 				   unsigned long *count)
 {
-	struct drm_placed_store_chunk *chunk = xa_load(&store->chunks, page / DRM_PLACED_CHUNK);
 	unsigned int first = page % DRM_PLACED_CHUNK, last, i;
+	struct drm_placed_store_chunk *chunk;
 	unsigned long pfn;
 
 	lockdep_assert_held(&store->lock);
+	chunk = find_chunk(store, page / DRM_PLACED_CHUNK);
 
 	/* Whoever wants more comes again. */
 	*count = min_t(unsigned long, *count, DRM_PLACED_CHUNK - first);

@@ -50,6 +50,12 @@ struct drm_placed_store {
 	/** @chunks: &struct drm_placed_store_chunk by number. Protected by @lock. */
 	struct xarray chunks;
 
+	/** @last: the chunk last looked for. Chunks stay. Protected by @lock. */
+	struct drm_placed_store_chunk *last;
+
+	/** @last_index: its number. Protected by @lock. */
+	unsigned long last_index;
+
 	/** @present: number of pages that are. Written with @lock held, read without. */
 	pgoff_t present;
 

@@ -1245,7 +1245,7 @@ static long populate_part(struct drm_placed_track *track, struct vm_area_struct 
 
 		ret = populate_chunk(track, vma, addr, page, count, write);
 		if (ret != -EAGAIN)
-			return ret ?: count;
+			return ret ?: (long)count;
 
 		/* A mapping that only writes has nothing to wait for. */
 		ret = fault_in(vma, addr, write || !(vma->vm_flags & VM_READ));
