@@ -1149,6 +1149,53 @@ static void coherent_device_writes(int fd, const struct kind *kind)
 	destroy_object(&o);
 }
 
+/**
+ * SUBTEST: coherent-populate-written
+ * Description: Memory for what the device wrote to holes does not overwrite it with zeros.
+ */
+static void coherent_populate_written(int fd, const struct kind *kind)
+{
+	struct object o = make_object(fd, kind, PAGES);
+	uint8_t *map = map_all(&o), *data = malloc(SIZE);
+	uint8_t *writer = map_object(&o, NULL, 0, PAGES, PROT_WRITE);
+
+	igt_assert(data);
+	for (int i = 0; i < 4; i++) {
+		store_pages(data, 0, PAGES, i);
+		copy_op(fd, o.handle, DRM_PLACED_COPY_WRITE, 50 * PLACED_PAGE, 500 * PLACED_PAGE,
+			page_at(data, 50));
+		if (i & 1)
+			igt_assert_eq(populate_object(&o, 0, 0), 0);
+		else
+			igt_assert_eq(advise(writer, 0, PAGES, MADV_POPULATE_WRITE), 0);
+		check_device_stored(&o, 50, 500, i);
+		check_stored(map, 50, 500, i);
+		igt_assert_eq(discard_object(&o, 0, 0), 0);
+	}
+	free(data);
+	placed_unmap(writer, SIZE);
+	placed_unmap(map, SIZE);
+	destroy_object(&o);
+}
+
+/**
+ * SUBTEST: coherent-reset
+ * Description: A device that has forgotten all gets zeros for holes, too.
+ */
+static void coherent_reset(int fd, const struct kind *kind)
+{
+	struct object o = make_object(fd, kind, PAGES);
+	uint8_t *map = map_all(&o);
+
+	store_pages(map, 100, 300, 3);
+	copy_op(fd, o.handle, DRM_PLACED_COPY_RESET, 0, 0, NULL);
+	check_device_zero(&o, 0, 100);
+	check_device_stored(&o, 100, 300, 3);
+	check_device_zero(&o, 400, PAGES - 400);
+	placed_unmap(map, SIZE);
+	destroy_object(&o);
+}
+
 /* Races */
 
 #define RACE_PAGES (2 * PAGES_2M)
@@ -1540,6 +1587,10 @@ igt_main
 		  KIND_SPARSE_COHERENT, 0 },
 		{ "coherent-device-writes", "The device writes into holes",
 		  coherent_device_writes, KIND_SPARSE_COHERENT, 0 },
+		{ "coherent-populate-written", "Memory for what the device wrote",
+		  coherent_populate_written, KIND_SPARSE_COHERENT, 0 },
+		{ "coherent-reset", "A device that forgets",
+		  coherent_reset, KIND_SPARSE_COHERENT, 0 },
 		{ "race-discard", "A process stores, another discards", race_discard,
 		  KIND_SPARSE | KIND_ORDINARY, 0 },
 		{ "race-map", "Threads that do everything at once", race_map,

@@ -62,7 +62,8 @@ int drm_placed_list_runs(struct drm_gem_object *obj, pgoff_t first, pgoff_t coun
 	int ret = 0;
 
 	if (most) {
-		list = kvmalloc_array(most, sizeof(*list), GFP_KERNEL_ACCOUNT);
+		list = kvmalloc_array(most, sizeof(*list), GFP_KERNEL_ACCOUNT |
+				      __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 		if (!list)
 			return -ENOMEM;
 	}

@@ -28,10 +28,10 @@
  * Entries are made for pages that have memory and have no entry; others are left
  * alone. What keeps a page from being freed before its entry is there is the
  * object's lock, &drm_placed_memory.lock: whoever frees pages takes it, removes
- * all entries, and frees then. The same lock keeps two callers from making
- * entries of one object at the same time, so that no huge entry turns up where
- * a page table is about to be used. That the mapping and its page tables stay is
- * due to mmap_lock or the VMA's lock.
+ * all entries, and frees then. Objects whose pages never go need no lock: of two
+ * callers at the same place, one may then find the other's huge entry where it
+ * was about to fill a page table, and is done. That the mapping stays is due to
+ * mmap_lock or the VMA's lock.
  *
  * Mappings that the dirty tracker tracks are none of this file's: their entries
  * are made by drm_placed_walk.c, and start out write-protected.
@@ -123,13 +123,16 @@ static int map_table(struct vm_area_struct *vma, struct drm_gem_object *obj,
 	spinlock_t *ptl;
 	pte_t *ptes;
 
-	/* Then all of it is there. */
-	if (pmd_leaf(pmdp_get_lockless(pmd)))
-		return 0;
+	do {
+		/* Then all of it is there. */
+		if (pmd_leaf(pmdp_get_lockless(pmd)))
+			return 0;
 
-	ptes = pte_alloc_map_lock(vma->vm_mm, pmd, start, &ptl);
-	if (!ptes)
-		return -ENOMEM;
+		/* Without a lock of the object's, it may come meanwhile, and go again. */
+		if (pte_alloc(vma->vm_mm, pmd))
+			return -ENOMEM;
+		ptes = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
+	} while (!ptes);
 
 	arch_enter_lazy_mmu_mode();
 	while (addr < end) {

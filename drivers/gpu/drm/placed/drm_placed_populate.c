@@ -7,6 +7,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_vma_manager.h>
@@ -46,19 +47,33 @@ static pgoff_t start_of(struct drm_gem_object *obj)
 	return drm_vma_node_start(&obj->vma_node);
 }
 
-static int lock_memory(struct drm_gem_object *obj)
+/*
+ * The memory stays, and so does the device if the memory is its own: unplugging
+ * removes all entries after those who are in here have left. idx is for
+ * unlock_memory().
+ */
+static int lock_memory(struct drm_gem_object *obj, int *idx)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
+	int ret;
 
-	return memory->lock ? memory->lock(obj) : 0;
+	if (memory->io && !drm_dev_enter(obj->dev, idx))
+		return -EFAULT;
+
+	ret = memory->lock ? memory->lock(obj) : 0;
+	if (ret && memory->io)
+		drm_dev_exit(*idx);
+	return ret;
 }
 
-static void unlock_memory(struct drm_gem_object *obj)
+static void unlock_memory(struct drm_gem_object *obj, int idx)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 
 	if (memory->unlock)
 		memory->unlock(obj);
+	if (memory->io)
+		drm_dev_exit(idx);
 }
 
 static int get_memory(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
@@ -86,12 +101,12 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 	struct drm_gem_object *obj = vma->vm_private_data;
 	pgoff_t page = linear_page_index(vma, start) - start_of(obj);
 	unsigned long addr = start, next;
-	int ret;
+	int ret, idx;
 
 	if (page + ((end - start) >> PAGE_SHIFT) > obj->size >> PAGE_SHIFT)
 		return -EFAULT;
 
-	ret = lock_memory(obj);
+	ret = lock_memory(obj, &idx);
 	if (ret)
 		return ret;
 
@@ -113,7 +128,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 			break;
 		page += count;
 	}
-	unlock_memory(obj);
+	unlock_memory(obj, idx);
 
 	return (long)((addr - start) >> PAGE_SHIFT) ?: ret;
 }
@@ -146,18 +161,13 @@ int drm_placed_discard(struct vm_area_struct *vma, unsigned long start, unsigned
 }
 EXPORT_SYMBOL_GPL(drm_placed_discard);
 
+/*
+ * Memory may be short in this cgroup only: SIGBUS, and not the OOM killer. And for a
+ * task that is being killed, an error ends what the kernel does on its behalf.
+ */
 static vm_fault_t to_fault(int ret)
 {
-	switch (ret) {
-	case 0:
-		return VM_FAULT_NOPAGE;
-	case -EINTR:
-		/* Never returns to the program. */
-		return VM_FAULT_NOPAGE;
-	default:
-		/* There may be no memory in this cgroup only: SIGBUS, not the OOM killer. */
-		return VM_FAULT_SIGBUS;
-	}
+	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 /*
@@ -192,12 +202,12 @@ vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 	struct drm_gem_object *obj = vmf->vma->vm_private_data;
 	pgoff_t page = vmf->pgoff - start_of(obj);
 	unsigned long start, end;
-	int ret;
+	int ret, idx;
 
 	if (page >= obj->size >> PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
 
-	ret = lock_memory(obj);
+	ret = lock_memory(obj, &idx);
 	if (ret)
 		return to_fault(ret);
 
@@ -206,7 +216,7 @@ vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 		fault_window(vmf, page, &start, &end);
 		ret = drm_placed_map(vmf->vma, obj, obj->funcs->placed, start, end);
 	}
-	unlock_memory(obj);
+	unlock_memory(obj, idx);
 
 	return to_fault(ret);
 }
@@ -231,7 +241,7 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 	unsigned long addr = vmf->address & PMD_MASK, count = PTRS_PER_PTE, pfn;
 	pgoff_t page;
-	int ret;
+	int ret, idx;
 
 	/* Of entries that are there, mm sees to the access rights. */
 	if (order != PMD_ORDER || !drm_placed_map_can_be_huge() || !pmd_none(vmf->orig_pmd) ||
@@ -242,7 +252,7 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (page + PTRS_PER_PTE > obj->size >> PAGE_SHIFT)
 		return VM_FAULT_FALLBACK;
 
-	ret = lock_memory(obj);
+	ret = lock_memory(obj, &idx);
 	if (ret)
 		return to_fault(ret);
 
@@ -251,7 +261,7 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 		ret = drm_placed_map(vma, obj, memory, addr, addr + PMD_SIZE);
 	else
 		ret = -ENOENT;
-	unlock_memory(obj);
+	unlock_memory(obj, idx);
 
 	return ret == -ENOENT ? VM_FAULT_FALLBACK : to_fault(ret);
 }

@@ -189,30 +189,10 @@ void drm_placed_sparse_drop(struct drm_gem_object *obj, pgoff_t first, pgoff_t c
 	mutex_unlock(&store->lock);
 }
 
-/**
- * drm_placed_sparse_discard - free the memory of a range for good
- * @obj: the object, sparse or not
- * @first: first page
- * @count: number of pages
- *
- * Locking: as for a fault: mmap_lock may be held. Takes &drm_placed_store.lock,
- * and those of the tracker if there is one.
- *
- * Return: 0; -EOPNOTSUPP if the object is not sparse; -EINVAL if the range is not
- * inside of it; -EINTR if the task is being killed; -ENODEV if the device is gone
- * that is about to write the range.
- */
-int drm_placed_sparse_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+static int discard_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
 	struct drm_placed_store *store = store_of(obj);
 	int ret;
-
-	if (!store)
-		return -EOPNOTSUPP;
-	if (first > store->pages || count > store->pages - first)
-		return -EINVAL;
-	if (!count)
-		return 0;
 
 	if (drm_placed_is_tracked(obj))
 		return drm_placed_track_remove(obj, first, count);
@@ -221,7 +201,7 @@ int drm_placed_sparse_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t
 	if (ret)
 		return ret;
 
-	/* Its tracker does not get at the memory as long as we have the lock. */
+	/* A tracker does not get at the memory as long as we have the lock. */
 	if (drm_placed_is_tracked(obj)) {
 		mutex_unlock(&store->lock);
 		return drm_placed_track_remove(obj, first, count);
@@ -229,6 +209,45 @@ int drm_placed_sparse_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t
 	drop_pages(obj, first, count);
 	mutex_unlock(&store->lock);
 	return 0;
+}
+
+/**
+ * drm_placed_sparse_discard - free the memory of a range for good
+ * @obj: the object, sparse or not
+ * @first: first page
+ * @count: number of pages
+ *
+ * So much at a time that others get at the locks in between.
+ *
+ * Locking: as for a fault: mmap_lock may be held. Takes &drm_placed_store.lock,
+ * and those of the tracker if there is one.
+ *
+ * Return: 0; -EOPNOTSUPP if the object is not sparse; -EINVAL if the range is not
+ * inside of it; or, perhaps with a part of it freed, -EINTR if the task is being
+ * killed, or -ENODEV if the device is gone that is about to write the range.
+ */
+int drm_placed_sparse_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	const pgoff_t most = SZ_64M >> PAGE_SHIFT;
+	struct drm_placed_store *store = store_of(obj);
+	pgoff_t part;
+	int ret = 0;
+
+	if (!store)
+		return -EOPNOTSUPP;
+	if (first > store->pages || count > store->pages - first)
+		return -EINVAL;
+
+	for (; count && !ret; first += part, count -= part) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		part = min(count, most);
+		ret = discard_part(obj, first, part);
+		cond_resched();
+	}
+
+	return ret;
 }
 
 /* Allocate what is missing of a range in one chunk. */

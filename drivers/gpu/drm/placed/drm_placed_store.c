@@ -21,13 +21,16 @@
  * itself: 2 MiB in one block where that much is asked for and can be had without
  * trying hard, single pages otherwise. The memory is charged to the memory
  * cgroup of the caller. An allocation that fails does so: it neither calls the
- * OOM killer, nor says so in the log.
+ * OOM killer, nor says so in the log. Page tables for it are mm's, though.
  *
  * A block is divided into pages when a part of it is freed.
  */
 
 #define STORE_GFP	(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_ZERO | \
 			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+/* For what it takes to keep account of them: with no more of a fuss. */
+#define STORE_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 #define STORE_GFP_BLOCK	((STORE_GFP & ~(__GFP_RECLAIM | __GFP_RETRY_MAYFAIL)) | \
 			 __GFP_NORETRY | __GFP_KSWAPD_RECLAIM)
@@ -64,13 +67,21 @@ static void divide(struct drm_placed_store *store, struct drm_placed_store_chunk
 	WRITE_ONCE(store->huge, store->huge - 1);
 }
 
-static void put_block(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
+/* False: it is divided now. */
+static bool put_block(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
 {
+	/* Who has a reference that is not ours (KVM, for a moment) frees only a page. */
+	if (page_count(chunk->pages[0]) != 1) {
+		divide(store, chunk);
+		return false;
+	}
+
 	__free_pages(chunk->pages[0], block_order);
 	chunk->whole = false;
 	bitmap_zero(chunk->present, DRM_PLACED_CHUNK);
 	WRITE_ONCE(store->huge, store->huge - 1);
 	count_present(store, -(long)DRM_PLACED_CHUNK);
+	return true;
 }
 
 /* Free [first, last) of a chunk. */
@@ -81,11 +92,10 @@ static void put_pages(struct drm_placed_store *store, struct drm_placed_store_ch
 	long freed = 0;
 
 	if (chunk->whole) {
-		if (last - first == DRM_PLACED_CHUNK) {
-			put_block(store, chunk);
+		if (last - first < DRM_PLACED_CHUNK)
+			divide(store, chunk);
+		else if (put_block(store, chunk))
 			return;
-		}
-		divide(store, chunk);
 	}
 
 	for (page = find_next_bit(chunk->present, last, first); page < last;
@@ -137,15 +147,16 @@ static struct drm_placed_store_chunk *get_chunk(struct drm_placed_store *store,
 	if (chunk)
 		return chunk;
 
-	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	chunk = kzalloc(sizeof(*chunk), STORE_GFP_META);
 	if (!chunk)
 		return NULL;
 
-	chunk->pages = kmalloc_array(DRM_PLACED_CHUNK, sizeof(*chunk->pages),
-				     GFP_KERNEL_ACCOUNT);
-	if (chunk->pages &&
-	    !xa_err(xa_store(&store->chunks, index, chunk, GFP_KERNEL_ACCOUNT)))
+	chunk->pages = kmalloc_array(DRM_PLACED_CHUNK, sizeof(*chunk->pages), STORE_GFP_META);
+	if (chunk->pages && !xa_err(xa_store(&store->chunks, index, chunk, STORE_GFP_META))) {
+		store->last = chunk;
+		store->last_index = index;
 		return chunk;
+	}
 
 	kfree(chunk->pages);
 	kfree(chunk);

@@ -1018,7 +1018,8 @@ static void mark_fresh(struct drm_placed_track *track, unsigned long index,
 {
 	unsigned int page;
 
-	if (bitmap_empty(fresh, DRM_PLACED_CHUNK))
+	/* What the device has written since, it does not want zeros for. */
+	if (bitmap_empty(fresh, DRM_PLACED_CHUNK) || chunk->generation != track->generation)
 		return;
 
 	activate(track, index, chunk);
@@ -1170,17 +1171,18 @@ static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct 
 		return -ENOMEM;
 	}
 
-	settle_read_back(chunk);
-	if (chunk->fence || chunk->error || !is_valid(track, chunk, vma->vm_flags)) {
-		mutex_unlock(&track->lock);
-		return -EAGAIN;
-	}
-
 	ret = drm_placed_sparse_begin(track->obj, page, count, fresh);
 	if (write)
 		mark_fresh(track, index, chunk, fresh);
 	if (ret)
 		goto out;
+
+	settle_read_back(chunk);
+	if (chunk->fence || (chunk->error && vma->vm_flags & VM_MAYREAD) ||
+	    !is_valid(track, chunk, vma->vm_flags)) {
+		ret = -EAGAIN;
+		goto out;
+	}
 
 	pmd = drm_placed_walk_pmd(vma->vm_mm, addr);
 	if (pmd && pmd_leaf(pmdp_get_lockless(pmd))) {

@@ -113,6 +113,7 @@ pmd_t *drm_placed_walk_pmd(struct mm_struct *mm, unsigned long addr)
 
 	return pmd_offset(pud, addr);
 }
+EXPORT_SYMBOL_GPL(drm_placed_walk_pmd);
 
 /* The page of the object that an address of a mapping shows. */
 static pgoff_t page_of(const struct drm_placed_track *track, struct vm_area_struct *vma,

@@ -253,11 +253,12 @@ static void copy_send(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	drm_placed_sparse_begin(obj, 0, 0, NULL);
 	for (i = first; i < first + count; i++) {
 		unsigned long pfn = copy_pfn(obj, i);
+		void *copy = bo->copy + (i << PAGE_SHIFT);
 
-		/* A hole is zero here and there. */
 		if (pfn == DRM_PLACED_NO_PFN)
-			continue;
-		copy_page_words(bo->copy + (i << PAGE_SHIFT), page_address(pfn_to_page(pfn)));
+			memset(copy, 0, PAGE_SIZE);
+		else
+			copy_page_words(copy, page_address(pfn_to_page(pfn)));
 	}
 	drm_placed_sparse_end(obj);
 }
