@@ -9,7 +9,7 @@ run: ## everything from nothing to the main job: the demos, and their pictures
 test: ## everything from nothing to all tests; SUITES="..." for some of them
 	@scripts/test $(SUITES)
 
-bench: ## what placed maps and coherent mappings cost beside their peers: CSV and plots
+bench: ## what maps, coherency and populating cost beside their peers: CSV and plots
 	@scripts/bench
 
 check: ## style: checkpatch --strict, W=1, sparse, kernel-doc, shellcheck

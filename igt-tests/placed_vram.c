@@ -10,6 +10,11 @@
  *	and dropped.
  */
 
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
 #include <virtgpu_drm.h>
 
 #include "placed_sparse.h"
@@ -320,6 +325,58 @@ static void not_sparse(int fd, uint32_t handle)
 	placed_unmap(whole, SIZE);
 }
 
+/* Take the device away from its driver. */
+static void unbind(int fd)
+{
+	char path[64], device[256], *name;
+	struct stat st;
+	ssize_t length;
+	int file;
+
+	igt_assert_eq(fstat(fd, &st), 0);
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	length = readlink(path, device, sizeof(device) - 1);
+	igt_assert(length > 0);
+	device[length] = 0;
+	name = strrchr(device, '/') + 1;
+
+	strcat(path, "/driver/unbind");
+	file = open(path, O_WRONLY);
+	igt_assert_f(file >= 0, "no %s\n", path);
+	igt_assert_eq(write(file, name, strlen(name)), strlen(name));
+	close(file);
+}
+
+/**
+ * SUBTEST: unplugged
+ * Description: Of a device that is gone nothing is mapped any more, by no call. The last test.
+ */
+static void unplugged(int fd, uint32_t handle)
+{
+	uint8_t *whole = (uint8_t *)number_pages(fd, handle);
+	int status;
+	pid_t pid;
+
+	/* The entries that are there go; and those that are not do not come. */
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			igt_assert_eq(advise(whole, 0, PAGES, MADV_POPULATE_READ), -EFAULT);
+		else
+			unbind(fd);
+
+		pid = fork();
+		igt_assert(pid >= 0);
+		if (!pid) {
+			signal(SIGBUS, SIG_DFL);
+			_exit(*(volatile uint8_t *)whole);
+		}
+		igt_assert_eq(waitpid(pid, &status, 0), pid);
+		igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	}
+	placed_unmap(whole, SIZE);
+}
+
 igt_main
 {
 	static const struct {
@@ -333,6 +390,7 @@ igt_main
 		{ "populate", "Calls that populate", populate },
 		{ "dontneed", "MADV_DONTNEED", dontneed },
 		{ "not-sparse", "MADV_REMOVE and GEM_SPARSE", not_sparse },
+		{ "unplugged", "A device that is gone", unplugged },
 	};
 	int fd = -1;
 	uint32_t handle = 0;

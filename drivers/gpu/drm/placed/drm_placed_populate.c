@@ -267,11 +267,7 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 }
 EXPORT_SYMBOL_GPL(drm_placed_huge_fault);
 
-/**
- * drm_placed_vm_ops - for mappings of objects with &drm_gem_object_funcs.placed
- *
- * The mapping is to be a PFN mapping.
- */
+/* For PFN mappings of objects with &drm_gem_object_funcs.placed. */
 const struct vm_operations_struct drm_placed_vm_ops = {
 	.open = drm_gem_vm_open,
 	.close = drm_gem_vm_close,
@@ -318,7 +314,7 @@ static unsigned long shmem_pfn(struct drm_gem_object *obj, pgoff_t page, unsigne
 	return pfn;
 }
 
-/** drm_placed_shmem_memory - for objects of drm_gem_shmem_helper.c */
+/* &drm_gem_object_funcs.placed for objects of drm_gem_shmem_helper.c. */
 const struct drm_placed_memory drm_placed_shmem_memory = {
 	.lock = shmem_lock,
 	.unlock = shmem_unlock,

@@ -86,7 +86,7 @@ static unsigned long sparse_pfn(struct drm_gem_object *obj, pgoff_t page, unsign
 	return drm_placed_store_pfn(store_of(obj), page, count);
 }
 
-/** drm_placed_sparse_memory - &drm_gem_object_funcs.placed of sparse objects */
+/* &drm_gem_object_funcs.placed of sparse objects. */
 const struct drm_placed_memory drm_placed_sparse_memory = {
 	.lock = sparse_lock,
 	.unlock = sparse_unlock,

@@ -277,17 +277,29 @@ int drm_placed_store_get(struct drm_placed_store *store, pgoff_t first, pgoff_t 
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_get);
 
-/* The chunks of a range that exist, and what of it is in each. */
-#define for_each_part(store, chunk, index, first, last, from, to) \
-	for ((index) = (first) / DRM_PLACED_CHUNK, \
-	     (chunk) = xa_find(&(store)->chunks, &(index), ((last) - 1) / DRM_PLACED_CHUNK, \
-			       XA_PRESENT); \
-	     (chunk) && ((from) = max((first), (index) * DRM_PLACED_CHUNK) - \
-				  (index) * DRM_PLACED_CHUNK, \
-			 (to) = min((last), ((index) + 1) * DRM_PLACED_CHUNK) - \
-				(index) * DRM_PLACED_CHUNK, true); \
-	     (chunk) = xa_find_after(&(store)->chunks, &(index), \
-				     ((last) - 1) / DRM_PLACED_CHUNK, XA_PRESENT))
+/* What of a range is in one chunk that exists. */
+struct drm_placed_store_part {
+	struct drm_placed_store_chunk *chunk;
+	unsigned long index;
+	unsigned int from, to;
+};
+
+/* The first part of [first, last) that begins at or behind @part->index. */
+static bool find_part(struct drm_placed_store *store, pgoff_t first, pgoff_t last,
+		      struct drm_placed_store_part *part)
+{
+	pgoff_t base;
+
+	part->chunk = xa_find(&store->chunks, &part->index, (last - 1) / DRM_PLACED_CHUNK,
+			      XA_PRESENT);
+	if (!part->chunk)
+		return false;
+
+	base = part->index * DRM_PLACED_CHUNK;
+	part->from = max(first, base) - base;
+	part->to = min(last, base + DRM_PLACED_CHUNK) - base;
+	return true;
+}
 
 /**
  * drm_placed_store_put - free the memory of a range
@@ -299,14 +311,12 @@ EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_get);
  */
 void drm_placed_store_put(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
 {
-	struct drm_placed_store_chunk *chunk;
-	unsigned long index, last = first + count;
-	unsigned int from, to;
+	struct drm_placed_store_part part = { .index = first / DRM_PLACED_CHUNK };
 
 	lockdep_assert_held(&store->lock);
 
-	for_each_part(store, chunk, index, first, last, from, to) {
-		put_pages(store, chunk, from, to);
+	for (; find_part(store, first, first + count, &part); part.index++) {
+		put_pages(store, part.chunk, part.from, part.to);
 		cond_resched();
 	}
 }
@@ -358,13 +368,12 @@ unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_pfn);
 
-/* The pages of [from, to) of a chunk that are present. */
-static void part_of(const struct drm_placed_store_chunk *chunk, unsigned int from,
-		    unsigned int to, unsigned long *part)
+/* The pages of a part that are present. */
+static void present_of(const struct drm_placed_store_part *part, unsigned long *present)
 {
-	bitmap_copy(part, chunk->present, DRM_PLACED_CHUNK);
-	bitmap_clear(part, 0, from);
-	bitmap_clear(part, to, DRM_PLACED_CHUNK - to);
+	bitmap_copy(present, part->chunk->present, DRM_PLACED_CHUNK);
+	bitmap_clear(present, 0, part->from);
+	bitmap_clear(present, part->to, DRM_PLACED_CHUNK - part->to);
 }
 
 /**
@@ -379,22 +388,20 @@ static void part_of(const struct drm_placed_store_chunk *chunk, unsigned int fro
  */
 pgoff_t drm_placed_store_present(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
 {
-	DECLARE_BITMAP(part, DRM_PLACED_CHUNK);
-	struct drm_placed_store_chunk *chunk;
-	unsigned long index, last = first + count;
-	unsigned int from, to;
-	pgoff_t present = 0;
+	struct drm_placed_store_part part = { .index = first / DRM_PLACED_CHUNK };
+	DECLARE_BITMAP(present, DRM_PLACED_CHUNK);
+	pgoff_t sum = 0;
 
 	lockdep_assert_held(&store->lock);
 
 	if (first == 0 && count == store->pages)
 		return store->present;
 
-	for_each_part(store, chunk, index, first, last, from, to) {
-		part_of(chunk, from, to, part);
-		present += bitmap_weight(part, DRM_PLACED_CHUNK);
+	for (; find_part(store, first, first + count, &part); part.index++) {
+		present_of(&part, present);
+		sum += bitmap_weight(present, DRM_PLACED_CHUNK);
 	}
-	return present;
+	return sum;
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_present);
 
@@ -410,16 +417,14 @@ EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_present);
 void drm_placed_store_runs(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
 			   struct drm_placed_runs *runs)
 {
-	DECLARE_BITMAP(part, DRM_PLACED_CHUNK);
-	struct drm_placed_store_chunk *chunk;
-	unsigned long index, last = first + count;
-	unsigned int from, to;
+	struct drm_placed_store_part part = { .index = first / DRM_PLACED_CHUNK };
+	DECLARE_BITMAP(present, DRM_PLACED_CHUNK);
 
 	lockdep_assert_held(&store->lock);
 
-	for_each_part(store, chunk, index, first, last, from, to) {
-		part_of(chunk, from, to, part);
-		drm_placed_runs_add_bitmap(runs, index * DRM_PLACED_CHUNK, part,
+	for (; find_part(store, first, first + count, &part); part.index++) {
+		present_of(&part, present);
+		drm_placed_runs_add_bitmap(runs, part.index * DRM_PLACED_CHUNK, present,
 					   DRM_PLACED_CHUNK);
 	}
 	drm_placed_runs_end(runs);

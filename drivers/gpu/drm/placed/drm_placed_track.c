@@ -857,7 +857,8 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);
 		ret = 0;
 	} else {
-		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, true, true);
+		ret = drm_placed_walk_map(track, vmf->vma, index, &window, vmf->address, true,
+					  true);
 	}
 	note_fault(track, page, index * DRM_PLACED_CHUNK + window.first, window.count, idle);
 	return ret;

@@ -184,8 +184,8 @@ struct drm_placed_track {
 
 	/**
 	 * @lock: taken inside mmap_lock, dma_resv and &drm_placed_funcs.lock,
-	 * outside &drm_placed_store.lock, i_mmap_rwsem and page table locks. Never held while waiting
-	 * for a fence.
+	 * outside &drm_placed_store.lock, i_mmap_rwsem and page table locks.
+	 * Never held while waiting for a fence.
 	 *
 	 * Faults make entries writable with it held and collections look at
 	 * them with it held, so that what a fault opened is either seen by a

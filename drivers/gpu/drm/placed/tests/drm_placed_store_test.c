@@ -63,7 +63,8 @@ static bool is_zero(struct drm_placed_store *store, pgoff_t page)
 {
 	unsigned long count = 1, pfn = drm_placed_store_pfn(store, page, &count);
 
-	return pfn != DRM_PLACED_NO_PFN && !memchr_inv(page_address(pfn_to_page(pfn)), 0, PAGE_SIZE);
+	return pfn != DRM_PLACED_NO_PFN &&
+	       !memchr_inv(page_address(pfn_to_page(pfn)), 0, PAGE_SIZE);
 }
 
 static void scribble(struct drm_placed_store *store, pgoff_t page)
@@ -287,7 +288,8 @@ static void test_random(struct kunit *test)
 		count = prandom_u32_state(&rnd) % 3 ? 1 + prandom_u32_state(&rnd) % most : most;
 
 		if (get)
-			KUNIT_ASSERT_EQ(test, drm_placed_store_get(&t->store, first, count, NULL), 0);
+			KUNIT_ASSERT_EQ(test, 0,
+					drm_placed_store_get(&t->store, first, count, NULL));
 		else
 			drm_placed_store_put(&t->store, first, count);
 		memset(model + first, get, count);
