@@ -371,6 +371,82 @@ static void query(int fd, const struct kind *kind)
 	destroy_object(&o);
 }
 
+/* A number of this file's fdinfo, in the unit that it has. */
+static uint64_t fdinfo(int fd, const char *key)
+{
+	char path[64], line[128];
+	uint64_t value = 0;
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	igt_assert(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, strlen(key)) || line[strlen(key)] != ':')
+			continue;
+		value = strtoull(line + strlen(key) + 1, NULL, 10);
+		found = true;
+	}
+	fclose(f);
+	igt_assert_f(found, "no %s in %s\n", key, path);
+	return value;
+}
+
+/* Of the one object of this size in debugfs: bytes that have memory, and huge ones of them. */
+static void debugfs_line(const struct object *o, uint64_t *present, uint64_t *huge)
+{
+	unsigned long long size, p, h;
+	char path[64], line[128];
+	bool found = false;
+	FILE *f;
+
+	igt_assert(placed_debugfs(o->kind->driver, "placed_sparse", path, sizeof(path)));
+	f = fopen(path, "r");
+	igt_assert(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*x %llx %llx %llx", &size, &p, &h) != 3 || size != o->size)
+			continue;
+		*present = p;
+		*huge = h;
+		found = true;
+	}
+	fclose(f);
+	igt_assert(found);
+}
+
+/**
+ * SUBTEST: accounting
+ * Description: fdinfo and debugfs say how much memory there is, and how much of it is huge.
+ */
+static void accounting(int fd, const struct kind *kind)
+{
+	struct object o = make_object(fd, kind, PAGES), other = make_object(fd, kind, 100);
+	uint64_t objects = fdinfo(fd, "drm-placed-sparse-objects"), present = 0, huge = 0;
+
+	igt_assert_lte_u64(2, objects);
+	igt_assert_eq_u64(fdinfo(fd, "drm-placed-sparse-size"), (PAGES + 100) * 4);
+	igt_assert_eq_u64(fdinfo(fd, "drm-placed-sparse-present"), 0);
+
+	igt_assert_eq(populate_object(&o, PAGES_2M, PAGES_2M), 0);
+	igt_assert_eq(populate_object(&o, 10, 5), 0);
+	igt_assert_eq(populate_object(&other, 0, 3), 0);
+	igt_assert_eq_u64(fdinfo(fd, "drm-placed-sparse-present"), (PAGES_2M + 8) * 4);
+	debugfs_line(&o, &present, &huge);
+	igt_assert_eq_u64(present, (PAGES_2M + 5) * PLACED_PAGE);
+	igt_assert(!huge || huge == PLACED_2M);
+
+	igt_assert_eq(discard_object(&o, PAGES_2M + 7, 1), 0);
+	debugfs_line(&o, &present, &huge);
+	igt_assert_eq_u64(present, (PAGES_2M + 4) * PLACED_PAGE);
+	igt_assert_eq_u64(huge, 0);
+
+	destroy_object(&o);
+	destroy_object(&other);
+	igt_assert_eq_u64(fdinfo(fd, "drm-placed-sparse-objects"), objects - 2);
+	igt_assert_eq_u64(fdinfo(fd, "drm-placed-sparse-present"), 0);
+}
+
 /**
  * SUBTEST: query-room
  * Description: Too little room: ENOSPC and how much it takes. No memory there: EFAULT.
@@ -1563,6 +1639,7 @@ igt_main
 		{ "export", "dma-bufs of sparse objects", no_export, KIND_SPARSE, 0 },
 		{ "query", "QUERY", query, KIND_SPARSE, 0 },
 		{ "query-room", "QUERY without room", query_room, KIND_SPARSE, 0 },
+		{ "accounting", "What fdinfo and debugfs say", accounting, KIND_SPARSE, 0 },
 		{ "populate", "POPULATE", populate, KIND_SPARSE, 0 },
 		{ "touch", "Stores to what has no memory", touch, KIND_SPARSE | KIND_ORDINARY, 0 },
 		{ "discard", "DISCARD and MADV_REMOVE", discard_everywhere,

@@ -276,7 +276,8 @@ struct drm_gem_sparse_run {
  * struct drm_gem_sparse - objects that have memory where it was asked for
  *
  * A sparse object has a size, and memory for those of its pages that were
- * populated or touched since they were last discarded. All others read zeros.
+ * populated or touched (or, of coherent ones, read back) since they were last
+ * discarded. All others read zeros.
  * The memory is charged to the memory cgroup of who populates or touches it, is
  * never swapped out, and does not count for RLIMIT_MEMLOCK.
  *
@@ -285,12 +286,14 @@ struct drm_gem_sparse_run {
  *
  * When the call fails the struct is as it was, but for @count with ENOSPC.
  *
- * Errors: EINVAL (unknown @op, flags, a range that is not page-aligned or
- * not inside the object, a size of zero), ENOENT (no such handle in this file),
- * EOPNOTSUPP (the object is not sparse; CREATE: the device has none), ENOSPC
- * (QUERY: more runs than @count, which then says how many; CREATE: no fake
- * offset left for an object of this size), EFAULT (@runs cannot be written),
- * ENOMEM, EINTR (the task is being killed), ENODEV (the device is gone).
+ * Errors: EINVAL (unknown @op, flags, a member that must be zero, a range that is
+ * not page-aligned or not inside the object, a size of zero), ENOENT (no such
+ * handle in this file), EOPNOTSUPP (the object is not sparse; CREATE: the device
+ * has none), ENOSPC (QUERY: more runs than @count, which then says how many;
+ * CREATE: no fake offset left for an object of this size), EFAULT (@runs cannot be
+ * written; or the struct cannot be read, or not written back, in which case the
+ * work is done), ENOMEM, EINTR (the task is being killed), ENODEV (the device is
+ * gone). After ENOMEM, EINTR or ENODEV a part may have been populated or discarded.
  */
 struct drm_gem_sparse {
 	/** @op: in: DRM_GEM_SPARSE_CREATE and others. */
@@ -299,7 +302,7 @@ struct drm_gem_sparse {
 	/** @flags: in: must be zero. */
 	__u32 flags;
 
-	/** @handle: in: handle of the object; out: with CREATE. */
+	/** @handle: in: handle of the object; zero with CREATE. out: with CREATE. */
 	__u32 handle;
 
 	/**

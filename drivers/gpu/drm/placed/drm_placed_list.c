@@ -49,6 +49,8 @@ static void list_run(void *arg, pgoff_t first, pgoff_t count)
  * @room: in: number of elements of the array. out: how many runs there are
  * @pages: out: how many pages these have
  *
+ * Locking: none held: it writes the program's memory.
+ *
  * Return: 0, -ENOMEM, -ENOSPC if there are more runs than elements, or -EFAULT.
  */
 int drm_placed_list_runs(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,

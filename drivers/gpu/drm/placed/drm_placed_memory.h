@@ -47,13 +47,16 @@ struct drm_placed_memory {
 	 *
 	 * The page frame of a page, or %DRM_PLACED_NO_PFN. @count is, in, how
 	 * many pages are asked for and, out, how many of these have page
-	 * frames in a row, or have none, at least one. Called with @lock held.
+	 * frames in a row, or have none, at least one. The memory of an object
+	 * is all of one kind. Called with @lock held, and maybe a page table
+	 * lock: must not sleep.
 	 */
 	unsigned long (*pfn)(struct drm_gem_object *obj, pgoff_t page, unsigned long *count);
 
 	/**
 	 * @io: the page frames are a device's, to be mapped with the caching
-	 * that &vm_area_struct.vm_page_prot says.
+	 * that &vm_area_struct.vm_page_prot says, and not after the device was
+	 * unplugged: the library is in drm_dev_enter() meanwhile.
 	 */
 	bool io;
 };

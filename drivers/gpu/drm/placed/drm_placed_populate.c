@@ -20,9 +20,8 @@
 /**
  * DOC: populating and discarding mappings
  *
- * Memory that the CPU may not take for its own (VM_IO, VM_PFNMAP) is left alone by
- * MADV_POPULATE_READ and _WRITE, MAP_POPULATE, mlock(), MADV_DONTNEED and
- * MADV_REMOVE. The operations in this file make these calls mean for a GEM
+ * Mappings of a device's memory are left alone, or refused, by MADV_POPULATE_READ
+ * and _WRITE, MAP_POPULATE, mlock(), MADV_DONTNEED and MADV_REMOVE. The operations in this file make these calls mean for a GEM
  * object's mappings what madvise(2) says of ordinary memory:
  *
  * - Populating brings all of a range: it allocates what an object has no memory
@@ -141,10 +140,10 @@ EXPORT_SYMBOL_GPL(drm_placed_populate);
  * @end: end of the addresses
  * @behavior: %MADV_DONTNEED or %MADV_REMOVE
  *
- * Locking: mmap_lock is held for reading. Takes the lock of sparse objects.
+ * Locking: mmap_lock is held for reading. %MADV_REMOVE takes what
+ * drm_placed_sparse_discard() takes.
  *
- * Return: 0; -EOPNOTSUPP for %MADV_REMOVE on an object that is not sparse; or
- * -EINTR, if the task is being killed.
+ * Return: 0, or for %MADV_REMOVE what drm_placed_sparse_discard() returns.
  */
 int drm_placed_discard(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		       int behavior)

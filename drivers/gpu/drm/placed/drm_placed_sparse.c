@@ -37,9 +37,10 @@
  *   map, which flushes the TLBs, and only then frees. An access that comes
  *   meanwhile faults, waits for the lock, and gets a new page, which is zeroed. So
  *   what is read is what was there before the discard, or zero.
- * - There are no other references: PFN mappings have none that get_user_pages()
- *   could take, no dma-bufs can be made of sparse objects, and fork() copies
- *   entries with the child's mapping in the reverse map already.
+ * - No reference lasts: PFN mappings have none that get_user_pages() could take, no
+ *   dma-bufs can be made of sparse objects, and fork() copies entries with the
+ *   child's mapping in the reverse map already. Who follows entries (KVM) is told
+ *   by MMU notifiers.
  * - A device that reads the memory behind the CPU's back is the driver's to stop.
  *   The tracker does so for coherent objects: it waits for what is being read
  *   back, forgets what was dirty, and has the driver tell the device.
@@ -144,6 +145,8 @@ EXPORT_SYMBOL_GPL(drm_placed_sparse_begin);
 /**
  * drm_placed_sparse_end - the end of drm_placed_sparse_begin()
  * @obj: the object
+ *
+ * Locking: gives &drm_placed_store.lock back.
  */
 void drm_placed_sparse_end(struct drm_gem_object *obj)
 {
@@ -217,7 +220,8 @@ static int discard_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t count
  * @first: first page
  * @count: number of pages
  *
- * So much at a time that others get at the locks in between.
+ * So much at a time that others get at the object's locks in between; mmap_lock, if
+ * it is held, stays so.
  *
  * Locking: as for a fault: mmap_lock may be held. Takes &drm_placed_store.lock,
  * and those of the tracker if there is one.
@@ -416,6 +420,8 @@ int drm_gem_sparse_ioctl(struct drm_device *dev, void *data, struct drm_file *fi
  *
  * drm_gem_object_release() frees its memory.
  *
+ * Locking: none needed.
+ *
  * Return: 0 or -ENOMEM.
  */
 int drm_placed_sparse_init(struct drm_gem_object *obj)
@@ -451,6 +457,8 @@ void drm_placed_sparse_fini(struct drm_gem_object *obj)
  * drm_placed_sparse_mmap - &drm_gem_object_funcs.mmap of sparse objects
  * @obj: the object
  * @vma: the mapping
+ *
+ * Locking: mmap_lock is held for writing.
  *
  * Return: 0, or -EINVAL for a private mapping that may be written.
  */
@@ -499,6 +507,8 @@ static const struct drm_gem_object_funcs sparse_funcs = {
  * @file: whose handle it becomes
  * @size: bytes, a multiple of the page size
  * @handle: where the handle goes
+ *
+ * Locking: none held.
  *
  * Return: 0, -ENOMEM, or -ENOSPC if there is no fake offset for so much.
  */

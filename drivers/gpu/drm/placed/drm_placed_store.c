@@ -14,10 +14,11 @@
  * DOC: the memory of sparse objects
  *
  * A store is an array of pages, some of which are there. shmem is one, too, and
- * was the first choice; but it finds, charges, and inserts pages one by one, and
- * what it costs to populate a range is mostly that. Graphics memory needs little
- * of what it gets for it: pages are never swapped out or moved while a device may
- * use them, nor found by anything but their number. So the store allocates them
+ * was the first choice; but it finds, charges and inserts pages of 4 KiB one by
+ * one, which costs half as much as clearing them does; and in huge pages, in which
+ * it is cheap, it does not give back parts of them. Graphics memory needs little of
+ * what it gets for it: pages are never swapped out or moved while a device may use
+ * them, nor found by anything but their number. So the store allocates them
  * itself: 2 MiB in one block where that much is asked for and can be had without
  * trying hard, single pages otherwise. The memory is charged to the memory
  * cgroup of the caller. An allocation that fails does so: it neither calls the

@@ -74,7 +74,17 @@ pgoff_t drm_placed_store_present(struct drm_placed_store *store, pgoff_t first, 
 void drm_placed_store_runs(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
 			   struct drm_placed_runs *runs);
 
-/* Is the memory of a chunk in one aligned piece? Inline: page table code is always built in. */
+/**
+ * drm_placed_store_is_whole - is the memory of a chunk in one aligned piece?
+ * @store: the store
+ * @index: number of the chunk
+ *
+ * Inline: page table code is always built in, and cannot call the library.
+ *
+ * Locking: &drm_placed_store.lock is held.
+ *
+ * Return: whether it is.
+ */
 static inline bool drm_placed_store_is_whole(struct drm_placed_store *store, unsigned long index)
 {
 	struct drm_placed_store_chunk *chunk = xa_load(&store->chunks, index);

@@ -1034,6 +1034,8 @@ static void mark_fresh(struct drm_placed_track *track, unsigned long index,
  * @first: first page
  * @count: number of pages, in one chunk
  *
+ * Locking: takes &drm_placed_track.lock and &drm_placed_store.lock; may sleep.
+ *
  * Return: 0 or -ENOMEM.
  */
 int drm_placed_track_allocate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)

@@ -14,8 +14,8 @@ struct vm_area_struct;
  * struct drm_placed_funcs - what a driver does for coherent mappings and sparse
  *	objects
  *
- * &drm_driver.placed. A driver without it has neither; one without @coherent has
- * no coherent mappings, and needs none of what is called for these. Pages are
+ * &drm_driver.placed. A driver without it has neither, and does not take
+ * %DRM_GEM_MMAP_PLACED_POPULATE; one without @coherent has no coherent mappings, and needs none of what is called for these. Pages are
  * numbered from the start of the object.
  */
 struct drm_placed_funcs {
@@ -37,7 +37,9 @@ struct drm_placed_funcs {
 	 * @create_sparse:
 	 *
 	 * Optional. Create a sparse object of @size bytes, a multiple of the
-	 * page size, see drm_placed_sparse.c. Returns 0 or a negative errno.
+	 * page size and not zero, see drm_placed_sparse.c. Called without
+	 * locks. Returns 0 and the handle, or -ENOMEM, -ENOSPC or another
+	 * negative errno, with @handle as it was.
 	 */
 	int (*create_sparse)(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle);
 
@@ -67,9 +69,10 @@ struct drm_placed_funcs {
 	/**
 	 * @pfn:
 	 *
-	 * The page frame of a page, which stays the same while the object is
-	 * mapped. Called from faults, with the tracker's lock held; must not
-	 * sleep for long, and must not take dma_resv.
+	 * The page frame of a page, or %DRM_PLACED_NO_PFN. Stays the same while
+	 * the object is mapped or, of a sparse object, from
+	 * drm_placed_sparse_begin() to drm_placed_sparse_end(). Called with the
+	 * tracker's lock held, and maybe a page table lock: must not sleep.
 	 */
 	unsigned long (*pfn)(struct drm_gem_object *obj, pgoff_t page);
 

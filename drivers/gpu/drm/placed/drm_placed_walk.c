@@ -30,7 +30,7 @@
  *
  * The file is always built in, even if DRM is a module: page tables are not
  * something that modules are let near, and exporting the half dozen functions
- * of mm that it needs would be worse than exporting the five that it has.
+ * of mm that it needs would be worse than exporting its own.
  *
  * All walks find the mappings of an object through the reverse map of the
  * device's address space, with i_mmap_rwsem held. A mapping leaves the reverse
@@ -399,8 +399,8 @@ EXPORT_SYMBOL_GPL(drm_placed_walk_close);
  * mm throws the dirty bits of PFN mappings away with the entries. So take them
  * before, into &drm_placed_chunk.dirty, and protect the entries, so that no
  * store comes between here and there. Faults must be kept off the range by the
- * caller: munmap() and exit do so by mmap_lock, drm_placed_walk_forget() by the
- * tracker's lock.
+ * caller: munmap() has taken the VMA out of the tree, exit has no other users left,
+ * and drm_placed_walk_forget() holds the tracker's lock.
  *
  * Locking: called with i_mmap_rwsem, mmap_lock or neither; does not take
  * &drm_placed_track.lock. Takes page table locks; may sleep.

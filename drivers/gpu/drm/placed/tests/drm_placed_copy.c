@@ -662,6 +662,7 @@ static const struct drm_ioctl_desc copy_ioctls[] = {
 static const struct file_operations copy_fops = {
 	.owner = THIS_MODULE,
 	DRM_GEM_FOPS,
+	.show_fdinfo = drm_show_fdinfo,
 };
 
 static const struct drm_driver copy_driver = {
