@@ -1142,18 +1142,25 @@ int drm_placed_track_remove(struct drm_gem_object *obj, pgoff_t first, pgoff_t c
 	return 0;
 }
 
-/* A fault on behalf of the caller, which waits with mmap_lock held. */
+/*
+ * A fault on behalf of the caller, which waits with mmap_lock held. To be read, even
+ * if the mapping is for writing only: a write fault would make its page dirty.
+ */
 static int fault_in(struct vm_area_struct *vma, unsigned long addr, bool write)
 {
+	vm_fault_t ret;
+
 	if (fatal_signal_pending(current))
 		return -EINTR;
 
-	return fixup_user_fault(vma->vm_mm, addr, write ? FAULT_FLAG_WRITE : 0, NULL);
+	ret = handle_mm_fault(vma, addr, write ? FAULT_FLAG_WRITE : 0, NULL);
+	return ret & VM_FAULT_ERROR ? vm_fault_to_errno(ret, 0) : 0;
 }
 
 /*
- * Map pages of a chunk that are to be populated. Returns 0, or -EAGAIN if a fault
- * does it: it waits for the device, or makes one entry for all of the chunk.
+ * Map pages of a chunk that are to be populated. Returns 0; -EAGAIN if it takes a
+ * read fault first, which waits for the device, or makes one entry for all of the
+ * chunk; or -EBUSY if it takes a write fault, which makes that writable.
  */
 static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct *vma,
 			  unsigned long addr, pgoff_t page, unsigned int count, bool write)
@@ -1192,14 +1199,14 @@ static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct 
 		if (!write || pmd_write(pmdp_get_lockless(pmd)))
 			goto out;
 		if (chunk->policy.state == DRM_PLACED_HUGE)
-			ret = -EAGAIN;
+			ret = -EBUSY;
 		else
 			drm_placed_huge_split(track, vma, index, pmd, addr & PMD_MASK);
 	} else if (count == DRM_PLACED_CHUNK && IS_ALIGNED(addr, PMD_SIZE) &&
 		   (!write || chunk->policy.state == DRM_PLACED_HUGE) &&
 		   (!pmd || pmd_none(pmdp_get_lockless(pmd))) &&
 		   drm_placed_huge_suits(track, index)) {
-		ret = -EAGAIN;
+		ret = write ? -EBUSY : -EAGAIN;
 	}
 	if (ret)
 		goto out;
@@ -1222,7 +1229,7 @@ static int fault_in_pages(struct vm_area_struct *vma, unsigned long addr, unsign
 	int ret = 0;
 
 	for (; count && !ret; count--, addr += PAGE_SIZE)
-		ret = fault_in(vma, addr, !(vma->vm_flags & VM_READ));
+		ret = fault_in(vma, addr, false);
 
 	return ret;
 }
@@ -1249,11 +1256,10 @@ static long populate_part(struct drm_placed_track *track, struct vm_area_struct 
 		}
 
 		ret = populate_chunk(track, vma, addr, page, count, write);
-		if (ret != -EAGAIN)
+		if (ret != -EAGAIN && ret != -EBUSY)
 			return ret ?: (long)count;
 
-		/* A mapping that only writes has nothing to wait for. */
-		ret = fault_in(vma, addr, write || !(vma->vm_flags & VM_READ));
+		ret = fault_in(vma, addr, ret == -EBUSY);
 		if (ret)
 			return ret;
 	}
