@@ -36,6 +36,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "bench.h"
 #include "placed_device.h"
 
 #include <virtgpu_drm.h>
@@ -236,20 +237,6 @@ static const struct pattern patterns[] = {
 /*
  * Objects
  */
-
-static void must(int ret, const char *what)
-{
-	if (ret)
-		errx(1, "%s: %s", what, strerror(-ret));
-}
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	if (!file || fputs(text, file) < 0 || fclose(file))
-		err(1, "%s", path);
-}
 
 static void set_policy(const char *policy)
 {

@@ -39,6 +39,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "bench.h"
 #include "placed_device.h"
 
 #define MIB (1ull << 20)
@@ -93,20 +94,6 @@ static struct {
 	/* What counting costs by itself. */
 	uint64_t overhead;
 } bench;
-
-static void must(int ret, const char *what)
-{
-	if (ret)
-		errx(1, "%s: %s", what, strerror(-ret));
-}
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	if (!file || fputs(text, file) < 0 || fclose(file))
-		err(1, "%s", path);
-}
 
 static void advise(const struct memory *memory, uint64_t offset, uint64_t length,
 		   int advice, const char *name)

@@ -38,13 +38,38 @@
  * show that it is needed. Only with CONFIG_DRM_PLACED_BREAK.
  */
 
+/*
+ * Show the mappable objects of a device, a line each. Only for devices that are
+ * mapped by drm_gem_mmap(): others keep nodes in their offset manager that are not
+ * part of GEM objects.
+ */
+static void show_objects(struct seq_file *m, struct drm_device *dev, const char *header,
+			 void (*show)(struct seq_file *m, struct drm_gem_object *obj))
+{
+	struct drm_mm_node *pos;
+
+	seq_puts(m, header);
+	if (dev->driver->fops->mmap != drm_gem_mmap)
+		return;
+
+	/* An object leaves the tree before it is freed. */
+	drm_vma_offset_lock_lookup(dev->vma_offset_manager);
+	drm_mm_for_each_node(pos, &dev->vma_offset_manager->vm_addr_space_mm)
+		show(m, container_of(pos, struct drm_gem_object, vma_node.vm_node));
+	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
+}
+
+static void show_mappable(struct seq_file *m, struct drm_gem_object *obj)
+{
+	seq_printf(m, "%#16llx %#16zx %10u %7u\n",
+		   drm_vma_node_offset_addr(&obj->vma_node), obj->size,
+		   kref_read(&obj->refcount), READ_ONCE(obj->handle_count));
+}
+
 /**
  * drm_placed_debugfs_show - show the mappable objects of a device
  * @m: where to; its private member is the &struct drm_debugfs_entry
  * @data: unused
- *
- * Only for devices that are mapped by drm_gem_mmap(): others keep nodes in
- * their offset manager that are not part of GEM objects.
  *
  * Locking: takes the lock of the device's offset manager for reading.
  *
@@ -53,32 +78,20 @@
 int drm_placed_debugfs_show(struct seq_file *m, void *data)
 {
 	struct drm_debugfs_entry *entry = m->private;
-	struct drm_device *dev = entry->dev;
-	struct drm_mm_node *pos;
 
-	if (dev->driver->fops->mmap != drm_gem_mmap)
-		return 0;
-
-	seq_puts(m, "          offset             size references handles\n");
-
-	/* An object leaves the tree before it is freed. */
-	drm_vma_offset_lock_lookup(dev->vma_offset_manager);
-	drm_mm_for_each_node(pos, &dev->vma_offset_manager->vm_addr_space_mm) {
-		struct drm_gem_object *obj = container_of(pos, struct drm_gem_object,
-							  vma_node.vm_node);
-
-		seq_printf(m, "%#16llx %#16zx %10u %7u\n",
-			   drm_vma_node_offset_addr(&obj->vma_node), obj->size,
-			   kref_read(&obj->refcount), READ_ONCE(obj->handle_count));
-	}
-	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
-
+	show_objects(m, entry->dev, "          offset             size references handles\n",
+		     show_mappable);
 	return 0;
 }
 
-static void show_tracker(struct seq_file *m, struct drm_placed_track *track)
+static void show_tracker(struct seq_file *m, struct drm_gem_object *obj)
 {
-	const struct drm_placed_stats *stats = &track->stats;
+	const struct drm_placed_track *track = obj->placed;
+	const struct drm_placed_stats *stats;
+
+	if (!track)
+		return;
+	stats = &track->stats;
 
 	/* Each number is right; together they may be of different moments. */
 	seq_printf(m, "%#16lx %#16zx %11s %5lu %5lu %5lu %9llu %9llu %9llu %9llu %9llu %9llu %9llu %9llu %9llu %6d\n",
@@ -93,52 +106,29 @@ static void show_tracker(struct seq_file *m, struct drm_placed_track *track)
 
 static int coherent_show(struct seq_file *m, void *data)
 {
-	struct drm_device *dev = m->private;
-	struct drm_mm_node *pos;
-
-	seq_puts(m, "          object             size      policy  cold   hot  huge    faults    opened collected   scanned     dirty      sent transfers read-back   changes errors\n");
-
-	if (dev->driver->fops->mmap != drm_gem_mmap)
-		return 0;
-
-	drm_vma_offset_lock_lookup(dev->vma_offset_manager);
-	drm_mm_for_each_node(pos, &dev->vma_offset_manager->vm_addr_space_mm) {
-		struct drm_gem_object *obj = container_of(pos, struct drm_gem_object,
-							  vma_node.vm_node);
-
-		if (obj->placed)
-			show_tracker(m, obj->placed);
-	}
-	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
-
+	show_objects(m, m->private,
+		     "          object             size      policy  cold   hot  huge    faults    opened collected   scanned     dirty      sent transfers read-back   changes errors\n",
+		     show_tracker);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(coherent);
 
+static void show_store(struct seq_file *m, struct drm_gem_object *obj)
+{
+	const struct drm_placed_store *store = obj->placed_store;
+
+	if (store)
+		seq_printf(m, "%#16lx %#16zx %#16llx %#16llx\n",
+			   drm_vma_node_start(&obj->vma_node), obj->size,
+			   (u64)READ_ONCE(store->present) << PAGE_SHIFT,
+			   (u64)READ_ONCE(store->huge) << PMD_SHIFT);
+}
+
 static int sparse_show(struct seq_file *m, void *data)
 {
-	struct drm_device *dev = m->private;
-	struct drm_mm_node *pos;
-
-	seq_puts(m, "          object             size          present             huge\n");
-
-	if (dev->driver->fops->mmap != drm_gem_mmap)
-		return 0;
-
-	drm_vma_offset_lock_lookup(dev->vma_offset_manager);
-	drm_mm_for_each_node(pos, &dev->vma_offset_manager->vm_addr_space_mm) {
-		struct drm_gem_object *obj = container_of(pos, struct drm_gem_object,
-							  vma_node.vm_node);
-		const struct drm_placed_store *store = obj->placed_store;
-
-		if (store)
-			seq_printf(m, "%#16lx %#16zx %#16llx %#16llx\n",
-				   drm_vma_node_start(&obj->vma_node), obj->size,
-				   (u64)READ_ONCE(store->present) << PAGE_SHIFT,
-				   (u64)READ_ONCE(store->huge) << PMD_SHIFT);
-	}
-	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
-
+	show_objects(m, m->private,
+		     "          object             size          present             huge\n",
+		     show_store);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(sparse);

@@ -170,26 +170,6 @@ TRACE_EVENT(drm_placed_collect,
 		  __entry->changes, __entry->states[0], __entry->states[1], __entry->states[2])
 );
 
-/* A range of a sparse object was populated by DRM_IOCTL_GEM_SPARSE. */
-TRACE_EVENT(drm_placed_populate,
-	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
-	TP_ARGS(obj, first, count, error),
-	TP_STRUCT__entry(
-		__field(unsigned long, object)
-		__field(pgoff_t, first)
-		__field(pgoff_t, count)
-		__field(int, error)
-	),
-	TP_fast_assign(
-		__entry->object = drm_vma_node_start(&obj->vma_node);
-		__entry->first = first;
-		__entry->count = count;
-		__entry->error = error;
-	),
-	TP_printk("object=0x%lx first=%lu count=%lu error=%d",
-		  __entry->object, __entry->first, __entry->count, __entry->error)
-);
-
 /* The memory of a range of a sparse object was freed. */
 TRACE_EVENT(drm_placed_discard,
 	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, unsigned long freed),
@@ -210,8 +190,8 @@ TRACE_EVENT(drm_placed_discard,
 		  __entry->object, __entry->first, __entry->count, __entry->freed)
 );
 
-/* Pages of a coherent object are read back from the device. */
-TRACE_EVENT(drm_placed_read_back,
+/* Something was to be done to pages of an object. */
+DECLARE_EVENT_CLASS(drm_placed_done,
 	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
 	TP_ARGS(obj, first, count, error),
 	TP_STRUCT__entry(
@@ -229,6 +209,16 @@ TRACE_EVENT(drm_placed_read_back,
 	TP_printk("object=0x%lx first=%lu count=%lu error=%d",
 		  __entry->object, __entry->first, __entry->count, __entry->error)
 );
+
+/* Pages of a coherent object are read back from the device. */
+DEFINE_EVENT(drm_placed_done, drm_placed_read_back,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
+	TP_ARGS(obj, first, count, error));
+
+/* A range of a sparse object was populated by DRM_IOCTL_GEM_SPARSE. */
+DEFINE_EVENT(drm_placed_done, drm_placed_populate,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
+	TP_ARGS(obj, first, count, error));
 
 #endif
 
