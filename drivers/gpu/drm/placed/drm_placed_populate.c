@@ -21,8 +21,9 @@
  * DOC: populating and discarding mappings
  *
  * Mappings of a device's memory are left alone, or refused, by MADV_POPULATE_READ
- * and _WRITE, MAP_POPULATE, mlock(), MADV_DONTNEED and MADV_REMOVE. The operations in this file make these calls mean for a GEM
- * object's mappings what madvise(2) says of ordinary memory:
+ * and _WRITE, MAP_POPULATE, mlock(), MADV_DONTNEED and MADV_REMOVE. The operations
+ * in this file make these calls mean for a GEM object's mappings what madvise(2)
+ * says of ordinary memory:
  *
  * - Populating brings all of a range: it allocates what an object has no memory
  *   for yet, if it is one that can be without, and makes all entries of a page

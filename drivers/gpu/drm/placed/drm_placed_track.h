@@ -15,8 +15,9 @@ struct vm_area_struct;
  *	objects
  *
  * &drm_driver.placed. A driver without it has neither, and does not take
- * %DRM_GEM_MMAP_PLACED_POPULATE; one without @coherent has no coherent mappings, and needs none of what is called for these. Pages are
- * numbered from the start of the object.
+ * %DRM_GEM_MMAP_PLACED_POPULATE; one without @coherent has no coherent mappings, and
+ * needs none of what is called for these. Pages are numbered from the start of the
+ * object.
  */
 struct drm_placed_funcs {
 	/**
