@@ -557,7 +557,7 @@ static void end_epoch(void)
 static void model(int fd, uint32_t kind)
 {
 	/* What differs between the kinds is not much: one of them goes all the way. */
-	int steps = kind ? operations / 5 : operations;
+	int steps = kind ? operations / 10 : operations;
 	int epoch = steps < 4000 ? 1000 : steps < 4 * EPOCH ? steps / 4 : EPOCH;
 
 	memset(&m, 0, sizeof(m));

@@ -70,6 +70,8 @@ static inline void copy_run_tests(const struct copy_test *tests, size_t count)
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
 			for (k = 0; k < COPY_KINDS; k++) {
+				if (copy_kinds[k].flags & DRM_PLACED_COPY_PAGES && placed_in_short())
+					continue;
 				fd = placed_open("placed_copy");
 				igt_dynamic(copy_kinds[k].name) {
 					igt_require_f(fd >= 0, "no device of placed_copy\n");

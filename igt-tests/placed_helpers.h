@@ -35,6 +35,15 @@ static inline int placed_rounds(int usual)
 	return rounds > 0 ? rounds : 1;
 }
 
+/*
+ * Is less asked for than usual? Then kinds of objects that show little that is new,
+ * as ordinary memory, or the struct pages that only a test driver maps, are left out.
+ */
+static inline bool placed_in_short(void)
+{
+	return placed_rounds(100) < 100;
+}
+
 struct placed_test {
 	const char *name, *what;
 	void (*test)(int fd, const char *driver);
