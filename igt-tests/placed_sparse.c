@@ -112,6 +112,9 @@ static void create_arguments(int fd, const struct kind *kind)
 	args.offset = PLACED_PAGE;
 	must_fail(fd, args, EINVAL);
 	args = good;
+	args.handle = 1;
+	must_fail(fd, args, EINVAL);
+	args = good;
 	args.count = 1;
 	must_fail(fd, args, EINVAL);
 	args = good;

@@ -11,6 +11,7 @@
 #include <asm/tlbflush.h>
 
 #include "drm_placed_compat.h"
+#include "drm_placed_map.h"
 #include "drm_placed_store.h"
 #include "drm_placed_track_internal.h"
 
@@ -39,7 +40,8 @@
 
 static bool can_be_huge(void)
 {
-	return !arch_needs_pgtable_deposit() && !IS_ENABLED(CONFIG_HIGHPTE);
+	/* A collapse looks at page tables by their kernel address. */
+	return drm_placed_map_can_be_huge() && !IS_ENABLED(CONFIG_HIGHPTE);
 }
 
 /**

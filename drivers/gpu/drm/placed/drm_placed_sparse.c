@@ -481,10 +481,22 @@ static void sparse_free(struct drm_gem_object *obj)
 	kfree(obj);
 }
 
-static struct dma_buf *sparse_export(struct drm_gem_object *obj, int flags)
+/**
+ * drm_placed_sparse_export - &drm_gem_object_funcs.export of sparse objects
+ * @obj: the object
+ * @flags: of the file
+ *
+ * Who imports a dma-buf expects all of its memory to be there, and to stay.
+ *
+ * Locking: none needed.
+ *
+ * Return: -EOPNOTSUPP, as a pointer.
+ */
+struct dma_buf *drm_placed_sparse_export(struct drm_gem_object *obj, int flags)
 {
 	return ERR_PTR(-EOPNOTSUPP);
 }
+EXPORT_SYMBOL_GPL(drm_placed_sparse_export);
 
 static size_t sparse_rss(struct drm_gem_object *obj)
 {
@@ -493,7 +505,7 @@ static size_t sparse_rss(struct drm_gem_object *obj)
 
 static const struct drm_gem_object_funcs sparse_funcs = {
 	.free = sparse_free,
-	.export = sparse_export,
+	.export = drm_placed_sparse_export,
 	.mmap = drm_placed_sparse_mmap,
 	.rss = sparse_rss,
 	.vm_ops = &drm_placed_vm_ops,

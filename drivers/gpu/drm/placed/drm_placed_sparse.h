@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct dma_buf;
 struct drm_device;
 struct drm_file;
 struct drm_gem_object;
@@ -15,6 +16,7 @@ extern const struct drm_placed_memory drm_placed_sparse_memory;
 
 int drm_placed_sparse_init(struct drm_gem_object *obj);
 int drm_placed_sparse_create(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle);
+struct dma_buf *drm_placed_sparse_export(struct drm_gem_object *obj, int flags);
 int drm_placed_sparse_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
 
 bool drm_placed_is_sparse(struct drm_gem_object *obj);

@@ -417,14 +417,9 @@ static const struct drm_gem_object_funcs copy_object_funcs = {
 	.vm_ops = &copy_vm_ops,
 };
 
-static struct dma_buf *copy_sparse_export(struct drm_gem_object *obj, int flags)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
 static const struct drm_gem_object_funcs copy_sparse_funcs = {
 	.free = copy_object_free,
-	.export = copy_sparse_export,
+	.export = drm_placed_sparse_export,
 	.mmap = drm_placed_sparse_mmap,
 	.vm_ops = &drm_placed_vm_ops,
 	.placed = &drm_placed_sparse_memory,
