@@ -243,7 +243,8 @@ struct drm_gem_dirty {
 /**
  * DRM_GEM_SPARSE_CREATE - create a sparse object of @length bytes
  *
- * It has no memory. EOPNOTSUPP: the driver or its device has no such objects.
+ * It has no memory. EOPNOTSUPP: the driver or its device has no such objects. ENOMEM
+ * or ENOSPC: not even for an object without memory, which may be the device's answer.
  */
 #define DRM_GEM_SPARSE_CREATE			0
 /**
@@ -262,6 +263,16 @@ struct drm_gem_dirty {
 #define DRM_GEM_SPARSE_DISCARD			2
 /** DRM_GEM_SPARSE_QUERY - list the runs of the range that have memory in @runs. */
 #define DRM_GEM_SPARSE_QUERY			3
+
+/**
+ * DRM_GEM_SPARSE_POOL - with CREATE: memory of the device's, not of this machine's
+ *
+ * A page that is touched and has no memory brings that of its 2 MiB of the object, if
+ * these have none at all; populating brings what it is asked for. Mappings are
+ * coherent by nature. ENOMEM, from a bare access SIGBUS: the device's memory is
+ * used up. EOPNOTSUPP: the device has none to give.
+ */
+#define DRM_GEM_SPARSE_POOL			(1 << 0)
 
 /** struct drm_gem_sparse_run - pages in a row that have memory */
 struct drm_gem_sparse_run {
@@ -299,7 +310,7 @@ struct drm_gem_sparse {
 	/** @op: in: DRM_GEM_SPARSE_CREATE and others. */
 	__u32 op;
 
-	/** @flags: in: must be zero. */
+	/** @flags: in: with CREATE, DRM_GEM_SPARSE_POOL; must be zero otherwise. */
 	__u32 flags;
 
 	/** @handle: in: handle of the object; zero with CREATE. out: with CREATE. */

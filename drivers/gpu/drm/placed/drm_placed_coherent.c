@@ -240,6 +240,6 @@ void drm_placed_show_fdinfo(struct drm_printer *p, struct drm_file *file_priv)
 
 	if (funcs->coherent)
 		show_coherent(p, file_priv);
-	if (funcs->create_sparse)
+	if (funcs->create_sparse || funcs->create_pool)
 		show_sparse(p, file_priv);
 }

@@ -240,7 +240,7 @@ void drm_placed_debugfs_init(struct drm_device *dev)
 	if (!funcs)
 		return;
 
-	if (funcs->create_sparse)
+	if (funcs->create_sparse || funcs->create_pool)
 		debugfs_create_file("placed_sparse", 0444, dev->debugfs_root, dev, &sparse_fops);
 
 	if (!funcs->coherent)

@@ -43,6 +43,15 @@ struct drm_placed_memory {
 	int (*get)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 
 	/**
+	 * @get_all:
+	 *
+	 * Optional. As @get, for a range of any size that is being populated,
+	 * and is asked for chunk by chunk afterwards. Returns 0 or a negative
+	 * errno, with some of the pages there.
+	 */
+	int (*get_all)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
+
+	/**
 	 * @pfn:
 	 *
 	 * The page frame of a page, or %DRM_PLACED_NO_PFN. @count is, in, how
@@ -59,6 +68,13 @@ struct drm_placed_memory {
 	 * unplugged: the library is in drm_dev_enter() meanwhile.
 	 */
 	bool io;
+
+	/**
+	 * @chunks: memory is expensive to get in small pieces. Who touches a
+	 * page that has none gets it for the chunk around it, if that has none
+	 * at all, and a huge entry where the addresses allow it.
+	 */
+	bool chunks;
 };
 
 #ifdef CONFIG_DRM_PLACED

@@ -83,6 +83,36 @@ static int get_memory(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	return memory->get ? memory->get(obj, first, count) : 0;
 }
 
+/* All of a range. What cannot be had is missed by get_memory(). */
+static void get_all_memory(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	const struct drm_placed_memory *memory = obj->funcs->placed;
+
+	if (memory->get_all)
+		memory->get_all(obj, first, count);
+}
+
+/*
+ * What a page that is touched needs: it, or if nothing of its chunk has memory, all
+ * of it, as far as the object goes; and it alone if that is too much.
+ */
+static int get_touched(struct drm_gem_object *obj, pgoff_t page)
+{
+	const struct drm_placed_memory *memory = obj->funcs->placed;
+	pgoff_t first = round_down(page, DRM_PLACED_CHUNK);
+	unsigned long want, count;
+
+	if (memory->chunks) {
+		want = min_t(pgoff_t, DRM_PLACED_CHUNK, (obj->size >> PAGE_SHIFT) - first);
+		count = want;
+		if (memory->pfn(obj, first, &count) == DRM_PLACED_NO_PFN && count == want &&
+		    !get_memory(obj, first, want))
+			return 0;
+	}
+
+	return get_memory(obj, page, 1);
+}
+
 /**
  * drm_placed_populate - &vm_operations_struct.populate
  * @vma: a PFN mapping of an object with &drm_gem_object_funcs.placed
@@ -109,6 +139,8 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 	ret = lock_memory(obj, &idx);
 	if (ret)
 		return ret;
+
+	get_all_memory(obj, page, (end - start) >> PAGE_SHIFT);
 
 	/* A chunk of the object at a time: the unit in which memory comes. */
 	for (; addr < end && !ret; addr = next) {
@@ -211,7 +243,7 @@ vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 	if (ret)
 		return to_fault(ret);
 
-	ret = get_memory(obj, page, 1);
+	ret = get_touched(obj, page);
 	if (!ret) {
 		fault_window(vmf, page, &start, &end);
 		ret = drm_placed_map(vmf->vma, obj, obj->funcs->placed, start, end);
@@ -228,7 +260,8 @@ EXPORT_SYMBOL_GPL(drm_placed_fault);
  * @order: of the entry
  *
  * Maps 2 MiB by one entry if their memory is there in one piece. Does not
- * allocate: who touches a page has not asked for its neighbours.
+ * allocate, but for &drm_placed_memory.chunks: who touches a page has not asked for
+ * its neighbours.
  *
  * Locking: as drm_placed_fault().
  *
@@ -255,6 +288,9 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 	ret = lock_memory(obj, &idx);
 	if (ret)
 		return to_fault(ret);
+
+	if (memory->chunks)
+		get_touched(obj, linear_page_index(vma, vmf->address) - start_of(obj));
 
 	pfn = memory->pfn(obj, page, &count);
 	if (pfn != DRM_PLACED_NO_PFN && count == PTRS_PER_PTE && IS_ALIGNED(pfn, PTRS_PER_PTE))

@@ -41,9 +41,10 @@
  *   dma-bufs can be made of sparse objects, and fork() copies entries with the
  *   child's mapping in the reverse map already. Who follows entries (KVM) is told
  *   by MMU notifiers.
- * - A device that reads the memory behind the CPU's back is the driver's to stop.
- *   The tracker does so for coherent objects: it waits for what is being read
- *   back, forgets what was dirty, and has the driver tell the device.
+ * - A device that reads the memory behind the CPU's back is the driver's to stop, by
+ *   &drm_placed_store_ops.unbind. The tracker has its part in it for coherent
+ *   objects: it waits for what is being read back, forgets what was dirty, and has
+ *   the driver tell the device.
  *
  * Programs call madvise() on a mapping, or DRM_IOCTL_GEM_SPARSE on the object.
  */
@@ -82,6 +83,15 @@ static int sparse_get(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	return drm_placed_store_get(store_of(obj), first, count, NULL);
 }
 
+static int sparse_get_all(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	/* Nobody is told of the kernel's own, and it takes its time: chunk by chunk. */
+	if (!store_of(obj)->ops)
+		return 0;
+
+	return drm_placed_store_get_all(store_of(obj), first, count);
+}
+
 static unsigned long sparse_pfn(struct drm_gem_object *obj, pgoff_t page, unsigned long *count)
 {
 	return drm_placed_store_pfn(store_of(obj), page, count);
@@ -92,9 +102,22 @@ const struct drm_placed_memory drm_placed_sparse_memory = {
 	.lock = sparse_lock,
 	.unlock = sparse_unlock,
 	.get = sparse_get,
+	.get_all = sparse_get_all,
 	.pfn = sparse_pfn,
 };
 EXPORT_SYMBOL_GPL(drm_placed_sparse_memory);
+
+/* The same for those whose memory is a device's: &drm_placed_store_ops.alloc. */
+const struct drm_placed_memory drm_placed_sparse_io_memory = {
+	.lock = sparse_lock,
+	.unlock = sparse_unlock,
+	.get = sparse_get,
+	.get_all = sparse_get_all,
+	.pfn = sparse_pfn,
+	.io = true,
+	.chunks = true,
+};
+EXPORT_SYMBOL_GPL(drm_placed_sparse_io_memory);
 
 /**
  * drm_placed_sparse_pfn - find the memory of a page
@@ -270,10 +293,26 @@ static int populate_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t coun
 	return ret;
 }
 
+/* A device that has to be told is told as few times as can be. */
+static int populate_all(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	int ret = sparse_lock(obj);
+
+	if (ret)
+		return ret;
+	ret = drm_placed_is_tracked(obj) ? 0 : sparse_get_all(obj, first, count);
+	sparse_unlock(obj);
+	return ret;
+}
+
 static int populate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
 	pgoff_t last = first + count, next;
 	int ret;
+
+	ret = populate_all(obj, first, count);
+	if (ret)
+		return ret;
 
 	for (; first < last; first = next) {
 		if (fatal_signal_pending(current))
@@ -287,14 +326,6 @@ static int populate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	}
 
 	return 0;
-}
-
-static void find_present(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
-			 struct drm_placed_runs *runs)
-{
-	mutex_lock(&store_of(obj)->lock);
-	drm_placed_store_runs(store_of(obj), first, count, runs);
-	mutex_unlock(&store_of(obj)->lock);
 }
 
 static u64 present_bytes(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
@@ -314,7 +345,7 @@ static int query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 	u64 pages;
 	int ret;
 
-	ret = drm_placed_list_runs(obj, first, count, find_present, args->runs, &runs, &pages);
+	ret = drm_placed_list_runs(obj, first, count, drm_placed_sparse_runs, args->runs, &runs, &pages);
 	if (!ret || ret == -ENOSPC)
 		args->count = runs;
 	if (!ret)
@@ -359,14 +390,18 @@ static int operate(struct drm_gem_object *obj, struct drm_gem_sparse *args)
 static int create(struct drm_device *dev, struct drm_file *file_priv, struct drm_gem_sparse *args)
 {
 	const struct drm_placed_funcs *funcs = dev->driver->placed;
+	int (*create_sparse)(struct drm_device *, struct drm_file *, u64, u32 *) = NULL;
 	int ret;
 
 	if (!args->length || args->offset || args->handle)
 		return -EINVAL;
-	if (!funcs || !funcs->create_sparse)
+	if (funcs)
+		create_sparse = args->flags & DRM_GEM_SPARSE_POOL ? funcs->create_pool :
+								    funcs->create_sparse;
+	if (!create_sparse)
 		return -EOPNOTSUPP;
 
-	ret = funcs->create_sparse(dev, file_priv, args->length, &args->handle);
+	ret = create_sparse(dev, file_priv, args->length, &args->handle);
 	if (!ret)
 		args->present = 0;
 	return ret;
@@ -394,7 +429,8 @@ int drm_gem_sparse_ioctl(struct drm_device *dev, void *data, struct drm_file *fi
 	if (!drm_core_check_feature(dev, DRIVER_GEM))
 		return -EOPNOTSUPP;
 
-	if (args->op > DRM_GEM_SPARSE_QUERY || args->flags ||
+	if (args->op > DRM_GEM_SPARSE_QUERY ||
+	    args->flags & ~(args->op == DRM_GEM_SPARSE_CREATE ? DRM_GEM_SPARSE_POOL : 0) ||
 	    !PAGE_ALIGNED(args->offset) || !PAGE_ALIGNED(args->length))
 		return -EINVAL;
 	if (args->op != DRM_GEM_SPARSE_QUERY && (args->count || args->runs))
@@ -415,8 +451,11 @@ int drm_gem_sparse_ioctl(struct drm_device *dev, void *data, struct drm_file *fi
 /**
  * drm_placed_sparse_init - make an object sparse
  * @obj: the object, new and not yet visible to anyone; its
- *	&drm_gem_object_funcs.placed is &drm_placed_sparse_memory, its vm_ops are
+ *	&drm_gem_object_funcs.placed is &drm_placed_sparse_memory, or with
+ *	&drm_placed_store_ops.alloc, &drm_placed_sparse_io_memory; its vm_ops are
  *	&drm_placed_vm_ops or wrap these
+ * @ops: where its memory comes from and who has to know of it, or NULL;
+ *	&drm_placed_store.owner is @obj
  *
  * drm_gem_object_release() frees its memory.
  *
@@ -424,14 +463,14 @@ int drm_gem_sparse_ioctl(struct drm_device *dev, void *data, struct drm_file *fi
  *
  * Return: 0 or -ENOMEM.
  */
-int drm_placed_sparse_init(struct drm_gem_object *obj)
+int drm_placed_sparse_init(struct drm_gem_object *obj, const struct drm_placed_store_ops *ops)
 {
 	struct drm_placed_store *store = kmalloc(sizeof(*store), GFP_KERNEL_ACCOUNT);
 
 	if (!store)
 		return -ENOMEM;
 
-	drm_placed_store_init(store, obj->size >> PAGE_SHIFT);
+	drm_placed_store_init(store, obj->size >> PAGE_SHIFT, ops, obj);
 	obj->placed_store = store;
 	return 0;
 }
@@ -468,6 +507,8 @@ int drm_placed_sparse_mmap(struct drm_gem_object *obj, struct vm_area_struct *vm
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	if (obj->funcs->placed->io)
+		vm_flags_set(vma, VM_IO);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 
 	drm_placed_track_mmap(obj, vma);
@@ -498,16 +539,41 @@ struct dma_buf *drm_placed_sparse_export(struct drm_gem_object *obj, int flags)
 }
 EXPORT_SYMBOL_GPL(drm_placed_sparse_export);
 
-static size_t sparse_rss(struct drm_gem_object *obj)
+/**
+ * drm_placed_sparse_rss - &drm_gem_object_funcs.rss of sparse objects
+ * @obj: the object
+ *
+ * Return: bytes of it that have memory.
+ */
+size_t drm_placed_sparse_rss(struct drm_gem_object *obj)
 {
 	return READ_ONCE(store_of(obj)->present) << PAGE_SHIFT;
 }
+EXPORT_SYMBOL_GPL(drm_placed_sparse_rss);
+
+/**
+ * drm_placed_sparse_runs - list the pages of a range that have memory
+ * @obj: the object, which is sparse
+ * @first: first page
+ * @count: number of pages, not zero
+ * @runs: begun; where to
+ *
+ * Locking: takes &drm_placed_store.lock.
+ */
+void drm_placed_sparse_runs(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+			    struct drm_placed_runs *runs)
+{
+	mutex_lock(&store_of(obj)->lock);
+	drm_placed_store_runs(store_of(obj), first, count, runs);
+	mutex_unlock(&store_of(obj)->lock);
+}
+EXPORT_SYMBOL_GPL(drm_placed_sparse_runs);
 
 static const struct drm_gem_object_funcs sparse_funcs = {
 	.free = sparse_free,
 	.export = drm_placed_sparse_export,
 	.mmap = drm_placed_sparse_mmap,
-	.rss = sparse_rss,
+	.rss = drm_placed_sparse_rss,
 	.vm_ops = &drm_placed_vm_ops,
 	.placed = &drm_placed_sparse_memory,
 };
@@ -539,7 +605,7 @@ int drm_placed_sparse_create(struct drm_device *dev, struct drm_file *file, u64 
 	obj->funcs = &sparse_funcs;
 	drm_gem_private_object_init(dev, obj, size);
 
-	ret = drm_placed_sparse_init(obj);
+	ret = drm_placed_sparse_init(obj, NULL);
 	if (!ret)
 		ret = drm_gem_create_mmap_offset(obj);
 	if (!ret)

@@ -2,6 +2,7 @@
 
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <kunit/visibility.h>
@@ -25,6 +26,11 @@
  * OOM killer, nor says so in the log. Page tables for it are mm's, though.
  *
  * A block is divided into pages when a part of it is freed.
+ *
+ * Memory may also be a device's, and a device may have to know which memory a store
+ * has, see &struct drm_placed_store_ops. Then a page is present from the time at which
+ * the device has been told of it to the time at which it has been told again. To tell
+ * it takes a command, so drm_placed_store_get_all() gathers what is new.
  */
 
 #define STORE_GFP	(GFP_HIGHUSER | __GFP_ACCOUNT | __GFP_ZERO | \
@@ -42,11 +48,16 @@ static const unsigned int block_order = ilog2(DRM_PLACED_CHUNK);
  * drm_placed_store_init - prepare a store, without memory
  * @store: the store
  * @pages: its size, in pages
+ * @ops: where the memory comes from, and who has to know of it, or NULL
+ * @owner: for @ops
  */
-void drm_placed_store_init(struct drm_placed_store *store, pgoff_t pages)
+void drm_placed_store_init(struct drm_placed_store *store, pgoff_t pages,
+			   const struct drm_placed_store_ops *ops, void *owner)
 {
 	mutex_init(&store->lock);
 	xa_init(&store->chunks);
+	store->ops = ops;
+	store->owner = owner;
 	store->pages = pages;
 	store->last = NULL;
 	store->last_index = 0;
@@ -60,10 +71,17 @@ static void count_present(struct drm_placed_store *store, long pages)
 	WRITE_ONCE(store->present, store->present + pages);
 }
 
+/* Is the memory somebody else's, and not the kernel's? */
+static bool is_foreign(const struct drm_placed_store *store)
+{
+	return store->ops && store->ops->alloc;
+}
+
 /* A block becomes pages that are freed one by one. */
 static void divide(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
 {
-	split_page(chunk->pages[0], block_order);
+	if (!is_foreign(store))
+		split_page(pfn_to_page(chunk->pfns[0]), block_order);
 	chunk->whole = false;
 	WRITE_ONCE(store->huge, store->huge - 1);
 }
@@ -72,12 +90,15 @@ static void divide(struct drm_placed_store *store, struct drm_placed_store_chunk
 static bool put_block(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
 {
 	/* Who has a reference that is not ours (KVM, for a moment) frees only a page. */
-	if (page_count(chunk->pages[0]) != 1) {
+	if (!is_foreign(store) && page_count(pfn_to_page(chunk->pfns[0])) != 1) {
 		divide(store, chunk);
 		return false;
 	}
 
-	__free_pages(chunk->pages[0], block_order);
+	if (is_foreign(store))
+		store->ops->free(store, chunk->pfns[0], DRM_PLACED_CHUNK);
+	else
+		__free_pages(pfn_to_page(chunk->pfns[0]), block_order);
 	chunk->whole = false;
 	bitmap_zero(chunk->present, DRM_PLACED_CHUNK);
 	WRITE_ONCE(store->huge, store->huge - 1);
@@ -85,11 +106,28 @@ static bool put_block(struct drm_placed_store *store, struct drm_placed_store_ch
 	return true;
 }
 
+/* How many pages, from @page on and before @last, are present and in a row? */
+static unsigned int row_at(const struct drm_placed_store_chunk *chunk, unsigned int page,
+			   unsigned int last)
+{
+	unsigned int i;
+
+	if (chunk->whole)
+		return last - page;
+
+	for (i = page + 1; i < last; i++)
+		if (!test_bit(i, chunk->present) ||
+		    chunk->pfns[i] != chunk->pfns[page] + (i - page))
+			break;
+
+	return i - page;
+}
+
 /* Free [first, last) of a chunk. */
 static void put_pages(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk,
 		      unsigned int first, unsigned int last)
 {
-	unsigned int page;
+	unsigned int page, row;
 	long freed = 0;
 
 	if (chunk->whole) {
@@ -100,9 +138,15 @@ static void put_pages(struct drm_placed_store *store, struct drm_placed_store_ch
 	}
 
 	for (page = find_next_bit(chunk->present, last, first); page < last;
-	     page = find_next_bit(chunk->present, last, page + 1)) {
-		__free_page(chunk->pages[page]);
-		freed++;
+	     page = find_next_bit(chunk->present, last, page + row)) {
+		if (is_foreign(store)) {
+			row = row_at(chunk, page, last);
+			store->ops->free(store, chunk->pfns[page], row);
+		} else {
+			row = 1;
+			__free_page(pfn_to_page(chunk->pfns[page]));
+		}
+		freed += row;
 	}
 	bitmap_clear(chunk->present, first, last - first);
 	count_present(store, -freed);
@@ -119,7 +163,7 @@ void drm_placed_store_fini(struct drm_placed_store *store)
 
 	xa_for_each(&store->chunks, index, chunk) {
 		put_pages(store, chunk, 0, DRM_PLACED_CHUNK);
-		kfree(chunk->pages);
+		kfree(chunk->pfns);
 		kfree(chunk);
 		cond_resched();
 	}
@@ -152,29 +196,48 @@ static struct drm_placed_store_chunk *get_chunk(struct drm_placed_store *store,
 	if (!chunk)
 		return NULL;
 
-	chunk->pages = kmalloc_array(DRM_PLACED_CHUNK, sizeof(*chunk->pages), STORE_GFP_META);
-	if (chunk->pages && !xa_err(xa_store(&store->chunks, index, chunk, STORE_GFP_META))) {
+	chunk->pfns = kmalloc_array(DRM_PLACED_CHUNK, sizeof(*chunk->pfns), STORE_GFP_META);
+	if (chunk->pfns && !xa_err(xa_store(&store->chunks, index, chunk, STORE_GFP_META))) {
 		store->last = chunk;
 		store->last_index = index;
 		return chunk;
 	}
 
-	kfree(chunk->pages);
+	kfree(chunk->pfns);
 	kfree(chunk);
 	return NULL;
+}
+
+/* A block of the kernel's memory, or of whoever has some. */
+static bool alloc_block(struct drm_placed_store *store, unsigned long *pfn)
+{
+	struct page *page;
+	unsigned int got;
+
+	if (is_foreign(store)) {
+		got = store->ops->alloc(store, DRM_PLACED_CHUNK, pfn);
+		if (got && got < DRM_PLACED_CHUNK)
+			store->ops->free(store, *pfn, got);
+		return got == DRM_PLACED_CHUNK;
+	}
+
+	page = alloc_pages(STORE_GFP_BLOCK, block_order);
+	if (page)
+		*pfn = page_to_pfn(page);
+	return page;
 }
 
 /* All of a chunk that has nothing. False: page by page, then. */
 static bool get_block(struct drm_placed_store *store, struct drm_placed_store_chunk *chunk)
 {
-	struct page *page = alloc_pages(STORE_GFP_BLOCK, block_order);
+	unsigned long pfn;
 	unsigned int i;
 
-	if (!page)
+	if (!alloc_block(store, &pfn))
 		return false;
 
 	for (i = 0; i < DRM_PLACED_CHUNK; i++)
-		chunk->pages[i] = nth_page(page, i);
+		chunk->pfns[i] = pfn + i;
 
 	chunk->whole = true;
 	bitmap_fill(chunk->present, DRM_PLACED_CHUNK);
@@ -187,10 +250,15 @@ static bool get_block(struct drm_placed_store *store, struct drm_placed_store_ch
  * Up to count pages, no more than @most at a time, which are freed one by one.
  * Returns how many, and lowers @most if that many cannot be had.
  */
-static unsigned int alloc_some(struct page **pages, unsigned int count, unsigned int *most)
+static unsigned int alloc_some(struct drm_placed_store *store, unsigned long *pfn,
+			       unsigned int count, unsigned int *most)
 {
-	unsigned int order = ilog2(min(count, *most)), i;
+	unsigned int order = ilog2(min(count, *most));
 	struct page *page = NULL;
+
+	/* Fewer than a chunk, which would be a block. */
+	if (is_foreign(store))
+		return store->ops->alloc(store, min(count, DRM_PLACED_CHUNK / 2), pfn);
 
 	if (order) {
 		page = alloc_pages(STORE_GFP_BLOCK, order);
@@ -206,8 +274,7 @@ static unsigned int alloc_some(struct page **pages, unsigned int count, unsigned
 	if (!page)
 		return 0;
 
-	for (i = 0; i < 1U << order; i++)
-		pages[i] = nth_page(page, i);
+	*pfn = page_to_pfn(page);
 	return 1U << order;
 }
 
@@ -216,20 +283,187 @@ static int get_pages(struct drm_placed_store *store, struct drm_placed_store_chu
 		     unsigned int first, unsigned int last)
 {
 	/* Finding and charging a page takes as long as finding and charging several. */
-	unsigned int most = SZ_64K >> PAGE_SHIFT, page, missing, got;
+	unsigned int most = SZ_64K >> PAGE_SHIFT, page, missing, got, i;
+	unsigned long pfn;
 
 	for (page = find_next_zero_bit(chunk->present, last, first); page < last;
 	     page = find_next_zero_bit(chunk->present, last, page + got)) {
 		missing = find_next_bit(chunk->present, last, page) - page;
-		got = alloc_some(chunk->pages + page, missing, &most);
+		got = alloc_some(store, &pfn, missing, &most);
 		if (!got)
 			return -ENOMEM;
 
+		for (i = 0; i < got; i++)
+			chunk->pfns[page + i] = pfn + i;
 		bitmap_set(chunk->present, page, got);
 		count_present(store, got);
 	}
 
 	return 0;
+}
+
+/* Allocate in one chunk; nobody has been told. @fresh: what is new. */
+static int get_in_chunk(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
+			unsigned long *fresh)
+{
+	unsigned int from = first % DRM_PLACED_CHUNK;
+	struct drm_placed_store_chunk *chunk;
+	int ret = 0;
+
+	bitmap_zero(fresh, DRM_PLACED_CHUNK);
+	chunk = get_chunk(store, first / DRM_PLACED_CHUNK);
+	if (!chunk)
+		return -ENOMEM;
+
+	if (chunk->whole)
+		return 0;
+
+	bitmap_copy(fresh, chunk->present, DRM_PLACED_CHUNK);
+
+	if (count < DRM_PLACED_CHUNK || !bitmap_empty(chunk->present, DRM_PLACED_CHUNK) ||
+	    !get_block(store, chunk))
+		ret = get_pages(store, chunk, from, from + count);
+
+	bitmap_andnot(fresh, chunk->present, fresh, DRM_PLACED_CHUNK);
+	return ret;
+}
+
+static bool has_listener(const struct drm_placed_store *store)
+{
+	return store->ops && store->ops->bind;
+}
+
+/* What is new, and the device has not been told of yet. */
+struct drm_placed_store_news {
+	struct drm_placed_extent *extents;
+	unsigned int count, room;
+};
+
+/* Drop pages of a chunk again. */
+static void drop(struct drm_placed_store *store, unsigned long index, unsigned int first,
+		 unsigned int last)
+{
+	put_pages(store, find_chunk(store, index), first, last);
+}
+
+static void drop_extent(struct drm_placed_store *store, const struct drm_placed_extent *extent)
+{
+	pgoff_t page = extent->page, last = page + extent->count, base, next;
+
+	for (; page < last; page = next) {
+		base = round_down(page, DRM_PLACED_CHUNK);
+		next = min(last, base + DRM_PLACED_CHUNK);
+		drop(store, page / DRM_PLACED_CHUNK, page - base, next - base);
+	}
+}
+
+/* Tell the device. What it does not take, goes again. */
+static int tell(struct drm_placed_store *store, struct drm_placed_store_news *news)
+{
+	unsigned int i;
+	int ret;
+
+	if (!news->count)
+		return 0;
+
+	ret = store->ops->bind(store, news->extents, news->count);
+	for (i = 0; ret && i < news->count; i++)
+		drop_extent(store, &news->extents[i]);
+	news->count = 0;
+	return ret;
+}
+
+/* A larger list, or none: then what is in it is told first. */
+static void make_room(struct drm_placed_store_news *news)
+{
+	unsigned int room = news->room * 2;
+	struct drm_placed_extent *more;
+
+	if (room > DRM_PLACED_EXTENTS)
+		return;
+
+	more = kvmalloc_array(room, sizeof(*more), STORE_GFP_META);
+	if (!more)
+		return;
+
+	memcpy(more, news->extents, news->count * sizeof(*more));
+	kvfree(news->extents);
+	news->extents = more;
+	news->room = room;
+}
+
+static int add_news(struct drm_placed_store *store, struct drm_placed_store_news *news,
+		    const struct drm_placed_extent *extent)
+{
+	struct drm_placed_extent *last = news->count ? &news->extents[news->count - 1] : NULL;
+	int ret;
+
+	if (last && last->page + last->count == extent->page &&
+	    last->pfn + last->count == extent->pfn) {
+		last->count += extent->count;
+		return 0;
+	}
+
+	if (news->count == news->room)
+		make_room(news);
+	if (news->count == news->room) {
+		ret = tell(store, news);
+		if (ret)
+			return ret;
+	}
+	news->extents[news->count++] = *extent;
+	return 0;
+}
+
+/* Take down what is new in a chunk. On an error, all that is new there goes. */
+static int note_fresh(struct drm_placed_store *store, struct drm_placed_store_news *news,
+		      unsigned long index, const unsigned long *fresh)
+{
+	struct drm_placed_store_chunk *chunk = find_chunk(store, index);
+	unsigned int page, last, row;
+	int ret;
+
+	if (bitmap_empty(fresh, DRM_PLACED_CHUNK))
+		return 0;
+
+	for (page = find_first_bit(fresh, DRM_PLACED_CHUNK); page < DRM_PLACED_CHUNK;
+	     page = find_next_bit(fresh, DRM_PLACED_CHUNK, page + row)) {
+		last = find_next_zero_bit(fresh, DRM_PLACED_CHUNK, page);
+		row = row_at(chunk, page, last);
+		ret = add_news(store, news, &(struct drm_placed_extent) {
+			.page = index * DRM_PLACED_CHUNK + page,
+			.pfn = chunk->pfns[page],
+			.count = row,
+		});
+		if (!ret)
+			continue;
+
+		/* Of this chunk, what was told before has gone, or stays. */
+		for (; page < DRM_PLACED_CHUNK;
+		     page = find_next_bit(fresh, DRM_PLACED_CHUNK, page + 1))
+			drop(store, index, page, page + 1);
+		return ret;
+	}
+
+	return 0;
+}
+
+/* Pages that are new no more. */
+static void forget_dropped(struct drm_placed_store *store, unsigned long index,
+			   unsigned long *fresh)
+{
+	struct drm_placed_store_chunk *chunk = find_chunk(store, index);
+
+	if (chunk)
+		bitmap_and(fresh, fresh, chunk->present, DRM_PLACED_CHUNK);
+}
+
+static bool begin_news(struct drm_placed_store_news *news, unsigned int room)
+{
+	news->extents = kmalloc_array(room, sizeof(*news->extents), STORE_GFP_META);
+	news->count = 0;
+	news->room = room;
+	return news->extents;
 }
 
 /**
@@ -242,41 +476,82 @@ static int get_pages(struct drm_placed_store *store, struct drm_placed_store_chu
  *
  * Locking: &drm_placed_store.lock is held. May sleep.
  *
- * Return: 0, or -ENOMEM with some of the pages there.
+ * Return: 0, or -ENOMEM, or what &drm_placed_store_ops.bind returns, with some of the
+ * pages there.
  */
 int drm_placed_store_get(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
 			 unsigned long *fresh)
 {
-	unsigned int from = first % DRM_PLACED_CHUNK, to = from + count;
-	struct drm_placed_store_chunk *chunk;
-	int ret = 0;
+	DECLARE_BITMAP(here, DRM_PLACED_CHUNK);
+	struct drm_placed_store_news news;
+	int ret, told;
 
 	lockdep_assert_held(&store->lock);
-	if (WARN_ON_ONCE(to > DRM_PLACED_CHUNK || first + count > store->pages))
+	if (WARN_ON_ONCE(first % DRM_PLACED_CHUNK + count > DRM_PLACED_CHUNK ||
+			 first + count > store->pages))
 		return -EINVAL;
 
-	if (fresh)
-		bitmap_zero(fresh, DRM_PLACED_CHUNK);
+	fresh = fresh ?: here;
+	if (!has_listener(store))
+		return get_in_chunk(store, first, count, fresh);
 
-	chunk = get_chunk(store, first / DRM_PLACED_CHUNK);
-	if (!chunk)
+	bitmap_zero(fresh, DRM_PLACED_CHUNK);
+	if (!begin_news(&news, 16))
 		return -ENOMEM;
 
-	if (chunk->whole)
-		return 0;
-
-	if (fresh)
-		bitmap_copy(fresh, chunk->present, DRM_PLACED_CHUNK);
-
-	if (count < DRM_PLACED_CHUNK || !bitmap_empty(chunk->present, DRM_PLACED_CHUNK) ||
-	    !get_block(store, chunk))
-		ret = get_pages(store, chunk, from, to);
-
-	if (fresh)
-		bitmap_andnot(fresh, chunk->present, fresh, DRM_PLACED_CHUNK);
-	return ret;
+	ret = get_in_chunk(store, first, count, fresh);
+	told = note_fresh(store, &news, first / DRM_PLACED_CHUNK, fresh) ?: tell(store, &news);
+	kvfree(news.extents);
+	if (told)
+		forget_dropped(store, first / DRM_PLACED_CHUNK, fresh);
+	return told ?: ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_get);
+
+/**
+ * drm_placed_store_get_all - allocate what is missing of a range, zeroed
+ * @store: the store
+ * @first: first page of the range
+ * @count: number of pages, not zero
+ *
+ * As drm_placed_store_get() for each chunk, but &drm_placed_store_ops.bind is called
+ * as few times as can be.
+ *
+ * Locking: &drm_placed_store.lock is held. May sleep.
+ *
+ * Return: 0; or, with some of the pages there, -ENOMEM, -EINTR if the task is being
+ * killed, or what &drm_placed_store_ops.bind returns.
+ */
+int drm_placed_store_get_all(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
+{
+	DECLARE_BITMAP(fresh, DRM_PLACED_CHUNK);
+	pgoff_t last = first + count, next;
+	struct drm_placed_store_news news;
+	int ret = 0, told = 0;
+
+	lockdep_assert_held(&store->lock);
+	if (WARN_ON_ONCE(last > store->pages))
+		return -EINVAL;
+	if (!begin_news(&news, 64))
+		return -ENOMEM;
+
+	for (; first < last && !ret && !told; first = next) {
+		next = min(last, round_down(first, DRM_PLACED_CHUNK) + DRM_PLACED_CHUNK);
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		ret = get_in_chunk(store, first, next - first, fresh);
+		if (has_listener(store))
+			told = note_fresh(store, &news, first / DRM_PLACED_CHUNK, fresh);
+		cond_resched();
+	}
+
+	told = told ?: tell(store, &news);
+	kvfree(news.extents);
+	return told ?: ret;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_get_all);
 
 /* What of a range is in one chunk that exists. */
 struct drm_placed_store_part {
@@ -316,6 +591,9 @@ void drm_placed_store_put(struct drm_placed_store *store, pgoff_t first, pgoff_t
 
 	lockdep_assert_held(&store->lock);
 
+	if (store->ops && store->ops->unbind && store->present)
+		store->ops->unbind(store, first, count);
+
 	for (; find_part(store, first, first + count, &part); part.index++) {
 		put_pages(store, part.chunk, part.from, part.to);
 		cond_resched();
@@ -337,9 +615,8 @@ EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_put);
 unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
 				   unsigned long *count)
 {
-	unsigned int first = page % DRM_PLACED_CHUNK, last, i;
+	unsigned int first = page % DRM_PLACED_CHUNK, last;
 	struct drm_placed_store_chunk *chunk;
-	unsigned long pfn;
 
 	lockdep_assert_held(&store->lock);
 	chunk = find_chunk(store, page / DRM_PLACED_CHUNK);
@@ -355,17 +632,8 @@ unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
 		return DRM_PLACED_NO_PFN;
 	}
 
-	pfn = page_to_pfn(chunk->pages[first]);
-	if (chunk->whole)
-		return pfn;
-
-	for (i = first + 1; i < last; i++)
-		if (!test_bit(i, chunk->present) ||
-		    page_to_pfn(chunk->pages[i]) != pfn + (i - first))
-			break;
-
-	*count = i - first;
-	return pfn;
+	*count = row_at(chunk, first, last);
+	return chunk->pfns[first];
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_pfn);
 

@@ -45,6 +45,13 @@ struct drm_placed_funcs {
 	int (*create_sparse)(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle);
 
 	/**
+	 * @create_pool:
+	 *
+	 * Optional. The same with memory of the device's.
+	 */
+	int (*create_pool)(struct drm_device *dev, struct drm_file *file, u64 size, u32 *handle);
+
+	/**
 	 * @discard:
 	 *
 	 * For sparse objects that become coherent. Queue that pages of the

@@ -491,7 +491,7 @@ static int copy_create(struct drm_device *dev, struct drm_file *file, u64 size, 
 	if (!bo->copy || (!sparse && !bo->pages))
 		ret = -ENOMEM;
 	else
-		ret = sparse ? drm_placed_sparse_init(obj) : copy_alloc_pages(bo);
+		ret = sparse ? drm_placed_sparse_init(obj, NULL) : copy_alloc_pages(bo);
 	if (!ret)
 		ret = drm_gem_create_mmap_offset(obj);
 	if (!ret)

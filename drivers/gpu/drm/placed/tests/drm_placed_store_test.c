@@ -7,6 +7,7 @@
 #include <linux/prandom.h>
 
 #include "../drm_placed_memory.h"
+#include "../drm_placed_pool.h"
 #include "../drm_placed_runs.h"
 #include "../drm_placed_store.h"
 
@@ -29,7 +30,7 @@ static struct store_test *make_store(struct kunit *test, pgoff_t pages)
 	struct store_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	drm_placed_store_init(&t->store, pages);
+	drm_placed_store_init(&t->store, pages, NULL, NULL);
 	mutex_lock(&t->store.lock);
 	return t;
 }
@@ -301,6 +302,240 @@ static void test_random(struct kunit *test)
 	free_store(t);
 }
 
+/*
+ * A device that has a pool, and is told of what a store has: it may refuse, and
+ * notes what breaks the rules.
+ */
+
+#define DEVICE_FIRST (4 * CHUNK)
+
+struct device_test {
+	struct store_test *t;
+	struct drm_placed_pool pool;
+
+	/* By page: the page frame that it was told of, or 0. */
+	unsigned long *told;
+	pgoff_t pages;
+
+	int binds, extents, wrong;
+
+	/* This many calls are answered with 0, and the next one with an errno. */
+	int refuse_after;
+};
+
+static unsigned int device_alloc(struct drm_placed_store *store, unsigned int count,
+				 unsigned long *pfn)
+{
+	struct device_test *device = store->owner;
+
+	return drm_placed_pool_alloc(&device->pool, count, pfn);
+}
+
+static void device_free(struct drm_placed_store *store, unsigned long pfn, unsigned int count)
+{
+	struct device_test *device = store->owner;
+	pgoff_t page;
+
+	/* It must know by then. */
+	for (page = 0; page < device->pages; page++)
+		if (device->told[page] >= pfn && device->told[page] < pfn + count)
+			device->wrong++;
+	drm_placed_pool_free(&device->pool, pfn, count);
+}
+
+static int device_bind(struct drm_placed_store *store, const struct drm_placed_extent *extents,
+		       unsigned int count)
+{
+	struct device_test *device = store->owner;
+	unsigned int i, j;
+
+	device->binds++;
+	if (device->refuse_after >= 0 && device->refuse_after-- == 0)
+		return -ENOMEM;
+
+	for (i = 0; i < count; i++) {
+		if (i && extents[i].page < extents[i - 1].page + extents[i - 1].count)
+			device->wrong++;
+		for (j = 0; j < extents[i].count; j++) {
+			if (device->told[extents[i].page + j])
+				device->wrong++;
+			device->told[extents[i].page + j] = extents[i].pfn + j;
+		}
+	}
+	device->extents += count;
+	return 0;
+}
+
+static void device_unbind(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
+{
+	struct device_test *device = store->owner;
+
+	memset(device->told + first, 0, count * sizeof(*device->told));
+}
+
+static const struct drm_placed_store_ops device_ops = {
+	.alloc = device_alloc,
+	.free = device_free,
+	.bind = device_bind,
+	.unbind = device_unbind,
+};
+
+static struct device_test *make_device(struct kunit *test, pgoff_t pages, unsigned long pool)
+{
+	struct device_test *device = kunit_kzalloc(test, sizeof(*device), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, device);
+	KUNIT_ASSERT_EQ(test, drm_placed_pool_init(&device->pool, DEVICE_FIRST, pool), 0);
+	device->told = kunit_kcalloc(test, pages, sizeof(*device->told), GFP_KERNEL);
+	device->t = kunit_kzalloc(test, sizeof(*device->t), GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, device->told && device->t);
+	device->pages = pages;
+	device->refuse_after = -1;
+	drm_placed_store_init(&device->t->store, pages, &device_ops, device);
+	mutex_lock(&device->t->store.lock);
+	return device;
+}
+
+/* What it was told is what is there. */
+static void check_device(struct kunit *test, struct device_test *device)
+{
+	pgoff_t page;
+
+	for (page = 0; page < device->pages; page++) {
+		unsigned long count = 1, told = device->told[page];
+		unsigned long pfn = drm_placed_store_pfn(&device->t->store, page, &count);
+
+		KUNIT_ASSERT_EQ_MSG(test, told ?: DRM_PLACED_NO_PFN, pfn, "page %lu", page);
+	}
+	KUNIT_ASSERT_EQ(test, device->wrong, 0);
+	KUNIT_ASSERT_EQ(test, device->pool.pages - device->pool.free, device->t->store.present);
+}
+
+static void free_device(struct kunit *test, struct device_test *device)
+{
+	check_device(test, device);
+	/* The device forgets an object at once. */
+	memset(device->told, 0, device->pages * sizeof(*device->told));
+	free_store(device->t);
+	KUNIT_EXPECT_EQ(test, device->pool.free, device->pool.pages);
+	KUNIT_EXPECT_EQ(test, device->wrong, 0);
+	drm_placed_pool_fini(&device->pool);
+}
+
+/* However many chunks, and pages in a row are one extent. */
+static void test_device_is_told_once(struct kunit *test)
+{
+	struct device_test *device = make_device(test, 5 * CHUNK + 3, 8 * CHUNK);
+	struct drm_placed_store *store = &device->t->store;
+
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 0, 5 * CHUNK + 3), 0);
+	KUNIT_EXPECT_EQ(test, device->binds, 1);
+	KUNIT_EXPECT_EQ(test, device->extents, 1);
+	KUNIT_EXPECT_EQ(test, store->huge, 5);
+	KUNIT_EXPECT_TRUE(test, drm_placed_store_is_whole(store, 4));
+	check_device(test, device);
+
+	/* What is there is no news. */
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 0, 5 * CHUNK + 3), 0);
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get(store, CHUNK, CHUNK, NULL), 0);
+	KUNIT_EXPECT_EQ(test, device->binds, 1);
+
+	drm_placed_store_put(store, 100, 3 * CHUNK);
+	check_device(test, device);
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 50, 4 * CHUNK), 0);
+	KUNIT_EXPECT_EQ(test, device->binds, 2);
+	KUNIT_EXPECT_EQ(test, store->present, 5 * CHUNK + 3);
+	free_device(test, device);
+}
+
+/* More holes than the list begins with. */
+static void test_device_many_extents(struct kunit *test)
+{
+	struct device_test *device = make_device(test, 2 * CHUNK, 4 * CHUNK);
+	struct drm_placed_store *store = &device->t->store;
+	pgoff_t page;
+
+	for (page = 0; page < 2 * CHUNK; page += 2)
+		KUNIT_ASSERT_EQ(test, drm_placed_store_get(store, page, 1, NULL), 0);
+	device->binds = 0;
+	device->extents = 0;
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 0, 2 * CHUNK), 0);
+	KUNIT_EXPECT_EQ(test, device->binds, 1);
+	KUNIT_EXPECT_EQ(test, device->extents, CHUNK);
+	free_device(test, device);
+}
+
+static void test_device_refuses(struct kunit *test)
+{
+	struct device_test *device = make_device(test, 3 * CHUNK, 3 * CHUNK);
+	struct drm_placed_store *store = &device->t->store;
+	DECLARE_BITMAP(fresh, CHUNK);
+
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get(store, 5, 2, NULL), 0);
+	device->refuse_after = 0;
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get(store, 0, CHUNK, fresh), -ENOMEM);
+	KUNIT_EXPECT_TRUE(test, bitmap_empty(fresh, CHUNK));
+	KUNIT_EXPECT_EQ(test, store->present, 2);
+	check_device(test, device);
+
+	device->refuse_after = 0;
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 0, 3 * CHUNK), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, store->present, 2);
+	KUNIT_EXPECT_EQ(test, store->huge, 0);
+	check_device(test, device);
+
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 0, 3 * CHUNK), 0);
+	free_device(test, device);
+}
+
+/* What there is of it is there, and told. */
+static void test_device_runs_out(struct kunit *test)
+{
+	struct device_test *device = make_device(test, 4 * CHUNK, 2 * CHUNK + 9);
+	struct drm_placed_store *store = &device->t->store;
+
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get_all(store, 0, 4 * CHUNK), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, store->present, 2 * CHUNK + 9);
+	check_device(test, device);
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get(store, 3 * CHUNK, 1, NULL), -ENOMEM);
+
+	drm_placed_store_put(store, 7, 1);
+	KUNIT_EXPECT_EQ(test, drm_placed_store_get(store, 3 * CHUNK, 1, NULL), 0);
+	free_device(test, device);
+}
+
+static void test_device_random(struct kunit *test)
+{
+	struct device_test *device = make_device(test, WALK_PAGES, 3 * CHUNK);
+	struct drm_placed_store *store = &device->t->store;
+	struct rnd_state rnd;
+	int step;
+
+	prandom_seed_state(&rnd, 2);
+	for (step = 0; step < 400; step++) {
+		pgoff_t first = prandom_u32_state(&rnd) % WALK_PAGES;
+		pgoff_t count = 1 + prandom_u32_state(&rnd) % (WALK_PAGES - first);
+
+		if (prandom_u32_state(&rnd) % 4 == 0)
+			device->refuse_after = prandom_u32_state(&rnd) % 2;
+		switch (prandom_u32_state(&rnd) % 4) {
+		case 0:
+			drm_placed_store_get_all(store, first, count);
+			break;
+		case 1:
+			drm_placed_store_get(store, first,
+					     min(count, CHUNK - first % CHUNK), NULL);
+			break;
+		default:
+			drm_placed_store_put(store, first, count);
+		}
+		device->refuse_after = -1;
+		if (step % 8 == 0)
+			check_device(test, device);
+	}
+	free_device(test, device);
+}
+
 static struct kunit_case store_cases[] = {
 	KUNIT_CASE(test_empty),
 	KUNIT_CASE(test_one_page),
@@ -311,6 +546,11 @@ static struct kunit_case store_cases[] = {
 	KUNIT_CASE(test_freed_is_zero_again),
 	KUNIT_CASE(test_large),
 	KUNIT_CASE(test_random),
+	KUNIT_CASE(test_device_is_told_once),
+	KUNIT_CASE(test_device_many_extents),
+	KUNIT_CASE(test_device_refuses),
+	KUNIT_CASE(test_device_runs_out),
+	KUNIT_CASE(test_device_random),
 	{}
 };
 
