@@ -14,6 +14,9 @@
 
 #include "virtgpu_drv.h"
 
+#include "../placed/drm_placed_runs.h"
+#include "../placed/drm_placed_sparse.h"
+#include "../placed/drm_placed_store.h"
 #include "../placed/drm_placed_track_internal.h"
 
 /**
@@ -24,10 +27,13 @@
  * tracker is asked what to transfer, and how pages become boxes.
  *
  * Two layouts are known well enough: buffers, whose bytes are transferred one
- * by one, and 2D resources, those of dumb buffers, which are rows of 32-bit
- * pixels. Textures are laid out by the host, so a page of theirs is no box; they
- * are refused. Blobs of guest memory and host visible blobs are mapped by both
- * sides and need nothing.
+ * by one, and 2D resources, those of dumb buffers and sparse objects, which are rows
+ * of 32-bit pixels. Textures are laid out by the host, so a page of theirs is no box; they
+ * are refused. Blobs of guest memory, host visible blobs and pool objects are mapped
+ * by both sides and need nothing.
+ *
+ * A device that takes ranges (virtgpu_ranges.c) gets one command for a collection, with
+ * the bytes of the runs; any other one gets a command for each run, with a box.
  *
  * Dirty pages are sent before execbuffer, explicit transfers, plane updates
  * (page flips and DIRTYFB among them), and when an object is scanned out: then
@@ -52,7 +58,19 @@ static struct virtio_gpu_device *vgdev_of(struct drm_gem_object *obj)
 static bool is_native(struct virtio_gpu_object *bo)
 {
 	/* With HOST3D_GUEST, both sides have memory of their own. */
-	return virtio_gpu_is_vram(bo) || (bo->guest_blob && !bo->host3d_blob);
+	return virtio_gpu_is_vram(bo) || virtio_gpu_is_pool(bo) ||
+	       (bo->guest_blob && !bo->host3d_blob);
+}
+
+/* Were there stores that nobody tracked, and that are to be sent? */
+static bool is_unsent(struct virtio_gpu_object *bo)
+{
+	/* The host's copy of what never had memory is zero, as it is. */
+	if (virtio_gpu_is_sparse(bo))
+		return READ_ONCE(bo->base.base.placed_store->present);
+
+	/* What was drawn before was to be sent by the next plane update. */
+	return bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS;
 }
 
 /**
@@ -142,13 +160,13 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, u32 flags)
 	/* Before anybody can find it tracked. One too many does no harm. */
 	atomic_inc(&vgdev_of(obj)->coherent.objects);
 
-	/* What was drawn before was to be sent by the next plane update. */
-	ret = drm_placed_track(obj, flags, rows);
+	ret = drm_placed_track(obj, flags, is_unsent(bo));
 	if (ret)
 		return ret;
 
+	/* What a command costs. A range more costs 16 bytes, and a page in between 4096. */
 	if (rows)
-		drm_placed_merge_gap(obj, 2);
+		drm_placed_merge_gap(obj, vgdev_of(obj)->ranges.transfer ? 0 : 2);
 
 	/* What the host wrote so far, nobody has read back. */
 	if (READ_ONCE(bo->coherent.used) || READ_ONCE(vgdev_of(obj)->coherent.unnamed)) {
@@ -170,14 +188,22 @@ static void virtio_gpu_coherent_unlock(struct drm_gem_object *obj)
 	mutex_unlock(&vgdev_of(obj)->coherent.lock);
 }
 
-/* Constant as long as the object is mapped: every mapping pins the pages. */
+/* Of shmem, constant as long as the object is mapped: every mapping pins the pages. */
 static unsigned long virtio_gpu_coherent_pfn(struct drm_gem_object *obj, pgoff_t page)
 {
+	if (drm_placed_is_sparse(obj))
+		return drm_placed_sparse_pfn(obj, page);
+
 	return page_to_pfn(to_drm_gem_shmem_obj(obj)->pages[page]);
 }
 
-/* An object for a command of the tracker's; like that, it does not fail. */
-static struct virtio_gpu_object_array *array_of(struct virtio_gpu_object *bo)
+/**
+ * virtio_gpu_coherent_array - an object for a command without its reservation
+ * @bo: the object
+ *
+ * Return: an array, allocated without fail, as commands are.
+ */
+struct virtio_gpu_object_array *virtio_gpu_coherent_array(struct virtio_gpu_object *bo)
 {
 	struct virtio_gpu_object_array *objs;
 
@@ -279,41 +305,76 @@ static bool pretend_refusal(struct drm_gem_object *obj, pgoff_t first, pgoff_t c
 	return true;
 }
 
-static void virtio_gpu_coherent_send(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+static void send_box(struct virtio_gpu_object *bo, struct virtio_gpu_coherent_box *box)
 {
-	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
-	struct virtio_gpu_device *vgdev = vgdev_of(obj);
+	struct virtio_gpu_device *vgdev = bo->base.base.dev->dev_private;
+	struct drm_virtgpu_3d_box *at = &box->box;
+
+	/*
+	 * They may be the stores of others: whether they arrive must not depend on one
+	 * file's context, which that may detach the object from at any time.
+	 */
+	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER)
+		virtio_gpu_cmd_transfer_to_host_3d(vgdev, 0, box->offset, 0, 0, 0,
+						   at, virtio_gpu_coherent_array(bo), NULL);
+	else
+		/* Tests want the device to refuse: this is outside of the resource. */
+		virtio_gpu_cmd_transfer_to_host_2d(vgdev, box->offset, at->w, at->h,
+						   drm_placed_broken(vgdev->ddev, TRANSFER) ?
+						   bo->coherent.width : at->x, at->y,
+						   virtio_gpu_coherent_array(bo), NULL);
+}
+
+/* The bytes of a resource that pages hold: the last page may hold more. */
+static void send_range(struct virtio_gpu_object *bo, pgoff_t first, pgoff_t count)
+{
+	u64 start = (u64)first << PAGE_SHIFT, end = (u64)(first + count) << PAGE_SHIFT;
+	u64 size = bo->coherent.width;
+
+	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS)
+		size = (u64)bo->coherent.width * bo->coherent.height * 4;
+
+	end = min(end, size);
+	if (start < end)
+		virtio_gpu_ranges_send(bo, start, end - start);
+}
+
+/* Pages that have memory. */
+static void send_run(void *arg, pgoff_t first, pgoff_t count)
+{
+	struct virtio_gpu_object *bo = arg;
+	struct virtio_gpu_device *vgdev = bo->base.base.dev->dev_private;
 	struct virtio_gpu_coherent_box boxes[3];
 	unsigned int i, n;
 
-	lockdep_assert_held(&vgdev->coherent.lock);
+	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER &&
+	    pretend_refusal(&bo->base.base, first, count, true))
+		return;
+
+	if (vgdev->ranges.transfer)
+		send_range(bo, first, count);
 
 	/* A host without GL never writes a resource: whole rows do no harm. */
 	n = boxes_of(bo, first, count, vgdev->has_virgl_3d, boxes);
 	for (i = 0; i < n; i++) {
-		struct drm_virtgpu_3d_box *box = &boxes[i].box;
-
-		if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER) {
-			if (pretend_refusal(obj, first, count, true))
-				continue;
-			/*
-			 * They may be the stores of others: whether they arrive must
-			 * not depend on one file's context, which that may detach
-			 * the object from at any time.
-			 */
-			virtio_gpu_cmd_transfer_to_host_3d(vgdev, 0, boxes[i].offset, 0, 0, 0,
-							   box, array_of(bo), NULL);
-			continue;
-		}
-
-		/* Tests want the device to refuse: this is outside of the resource. */
-		virtio_gpu_cmd_transfer_to_host_2d(vgdev, boxes[i].offset, box->w, box->h,
-						   drm_placed_broken(vgdev->ddev, TRANSFER) ?
-						   bo->coherent.width : box->x, box->y,
-						   array_of(bo), NULL);
+		if (!vgdev->ranges.transfer)
+			send_box(bo, &boxes[i]);
 		if (bo->coherent.scanouts)
-			add_damage(&vgdev->coherent, box);
+			add_damage(&vgdev->coherent, &boxes[i].box);
 	}
+}
+
+static void virtio_gpu_coherent_send(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+	struct drm_placed_runs runs = { .emit = send_run, .arg = bo };
+
+	lockdep_assert_held(&vgdev_of(obj)->coherent.lock);
+
+	if (drm_placed_is_sparse(obj))
+		drm_placed_sparse_runs(obj, first, count, &runs);
+	else
+		send_run(bo, first, count);
 }
 
 /* Whoever made them sent: what is on the screen has to get there. */
@@ -325,6 +386,7 @@ static void virtio_gpu_coherent_sent(struct drm_gem_object *obj)
 
 	lockdep_assert_held(&vgdev->coherent.lock);
 
+	virtio_gpu_ranges_sent(bo);
 	for (i = 0; i < vgdev->coherent.num_rects; i++) {
 		struct drm_rect *rect = &vgdev->coherent.rects[i];
 
@@ -358,7 +420,7 @@ static struct dma_fence *virtio_gpu_coherent_read_back(struct drm_gem_object *ob
 
 	for (i = 0; i < n; i++)
 		virtio_gpu_cmd_transfer_from_host_3d(vgdev, 0, boxes[i].offset, 0, 0, 0,
-						     &boxes[i].box, array_of(bo),
+						     &boxes[i].box, virtio_gpu_coherent_array(bo),
 						     i == n - 1 ? fence : NULL);
 	virtio_gpu_notify(vgdev);
 
@@ -471,8 +533,16 @@ static int virtio_gpu_coherent_flush(struct drm_gem_object *obj, pgoff_t first, 
 	return wait ? wait_for_device(vgdev_of(obj), bo) : 0;
 }
 
+/* The command that takes the memory away has made the host's copy zero. */
+static void virtio_gpu_coherent_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+{
+}
+
 const struct drm_placed_funcs virtio_gpu_placed_funcs = {
 	.coherent = virtio_gpu_make_coherent,
+	.create_sparse = virtio_gpu_create_sparse,
+	.create_pool = virtio_gpu_create_pool,
+	.discard = virtio_gpu_coherent_discard,
 	.lock = virtio_gpu_coherent_lock,
 	.unlock = virtio_gpu_coherent_unlock,
 	.pfn = virtio_gpu_coherent_pfn,
@@ -547,7 +617,7 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 	for (id = 0; (obj = next_tracked(file, &id)); id++) {
 		operate(obj);
 		/* The last reference wants locks that are taken before ours. */
-		virtio_gpu_array_put_free_delayed(vgdev, array_of(gem_to_virtio_gpu_obj(obj)));
+		virtio_gpu_array_put_free_delayed(vgdev, virtio_gpu_coherent_array(gem_to_virtio_gpu_obj(obj)));
 		drm_gem_object_put(obj);
 	}
 	return true;
@@ -577,6 +647,17 @@ static bool send_all(struct virtio_gpu_object *bo, u32 flags)
 	return drm_placed_is_complete(obj, flags);
 }
 
+/* All that a sparse object has, stored to or not. */
+static void send_sparse(struct virtio_gpu_object *bo)
+{
+	struct drm_gem_object *obj = &bo->base.base;
+
+	mutex_lock(&vgdev_of(obj)->coherent.lock);
+	virtio_gpu_coherent_send(obj, 0, obj->size >> PAGE_SHIFT);
+	virtio_gpu_coherent_sent(obj);
+	mutex_unlock(&vgdev_of(obj)->coherent.lock);
+}
+
 /**
  * virtio_gpu_coherent_transfer - a program transfers an object by itself
  * @bo: the object
@@ -594,6 +675,10 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host)
 {
 	struct drm_gem_object *obj = &bo->base.base;
 
+	/* Both sides have the same memory. */
+	if (virtio_gpu_is_pool(bo))
+		return true;
+
 	/* Whoever asks for it believes that the host has written. */
 	if (from_host && drm_placed_is_tracked(obj)) {
 		mutex_lock(&vgdev_of(obj)->coherent.lock);
@@ -602,7 +687,13 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host)
 		mutex_unlock(&vgdev_of(obj)->coherent.lock);
 	}
 
-	return send_all(bo, DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE);
+	if (send_all(bo, DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE))
+		return true;
+
+	/* A box is of no meaning where there are no rows: all that has memory. */
+	if (virtio_gpu_is_sparse(bo))
+		send_sparse(bo);
+	return virtio_gpu_is_sparse(bo);
 }
 
 /**
@@ -614,7 +705,7 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host)
  */
 bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo)
 {
-	return send_all(bo, DRM_GEM_COHERENT_TO_DEVICE);
+	return virtio_gpu_is_pool(bo) || send_all(bo, DRM_GEM_COHERENT_TO_DEVICE);
 }
 
 /**
@@ -689,6 +780,8 @@ void virtio_gpu_coherent_error(struct virtio_gpu_vbuffer *vbuf)
 	case VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D:
 		drm_placed_track_error(obj, le64_to_cpu(box3d->offset) >> PAGE_SHIFT, 1, false);
 		break;
+	default:
+		virtio_gpu_ranges_error(vbuf);
 	}
 }
 

@@ -115,6 +115,7 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev);
 bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host);
 bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo);
+struct virtio_gpu_object_array *virtio_gpu_coherent_array(struct virtio_gpu_object *bo);
 void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev, unsigned int index,
 				  struct drm_crtc *crtc, struct virtio_gpu_object *bo);
 void virtio_gpu_coherent_error(struct virtio_gpu_vbuffer *vbuf);
