@@ -185,8 +185,8 @@ static void damage_exact(struct kms_screen *screen)
 		trace = trace_read();
 		trace_expect_pages(&trace, &buffer, rounds[i], counts[i]);
 
-		/* A transfer and a flush for each, and the flush of nothing to wait for. */
-		igt_assert_eq(trace_commands(&trace, TRACE_TRANSFER), counts[i]);
+		/* A flush for each, and the flush of nothing to wait for. */
+		trace_expect_runs(&trace, &buffer, counts[i]);
 		igt_assert_eq(trace_commands(&trace, TRACE_FLUSH), counts[i] + 1);
 		kms_expect(screen, buffer.map, buffer.pitch);
 	}
@@ -200,7 +200,7 @@ static void damage_exact(struct kms_screen *screen)
 	kms_wait_quiet(screen, &buffer);
 	trace = trace_read();
 	trace_expect_pages(&trace, &buffer, many, 40);
-	igt_assert_eq(trace_commands(&trace, TRACE_TRANSFER), 40);
+	trace_expect_runs(&trace, &buffer, 40);
 	kms_expect(screen, buffer.map, buffer.pitch);
 
 	/* Pages in a row are one transfer. */
@@ -209,7 +209,8 @@ static void damage_exact(struct kms_screen *screen)
 	igt_assert_eq(kms_flush(screen, &buffer), 0);
 	trace = trace_read();
 	igt_assert_eq_u64(trace_sent(&trace, &buffer), 20);
-	igt_assert_lte_u64(trace_commands(&trace, TRACE_TRANSFER), 2);
+	igt_assert_lte_u64(trace_commands(&trace, TRACE_TRANSFER) +
+			   trace_commands(&trace, TRACE_TRANSFER_RANGES), 2);
 	kms_expect_buffer(screen, &buffer);
 	kms_destroy(screen, &buffer);
 }
@@ -404,7 +405,7 @@ static void dirtyfb(struct kms_screen *screen)
 		kms_wait_quiet(screen, &buffer);
 		trace = trace_read();
 		trace_expect_pages(&trace, &buffer, pages, 4);
-		igt_assert_eq(trace_commands(&trace, TRACE_TRANSFER), 4);
+		trace_expect_runs(&trace, &buffer, 4);
 		kms_expect(screen, buffer.map, buffer.pitch);
 	}
 
@@ -412,7 +413,7 @@ static void dirtyfb(struct kms_screen *screen)
 	trace_start();
 	kms_dirty(screen, buffer.fb, NULL, 0);
 	trace = trace_read();
-	igt_assert_eq(trace_commands(&trace, TRACE_TRANSFER), 0);
+	trace_expect_runs(&trace, &buffer, 0);
 	igt_assert_eq(trace_commands(&trace, TRACE_FLUSH), 1);
 	kms_destroy(screen, &buffer);
 }
@@ -966,7 +967,7 @@ static void refused_transfer(struct kms_screen *screen)
 	wait_frames(screen, 25);
 	trace = trace_read();
 	trace_expect_pages(&trace, &shown, &(uint64_t){ 50 }, 1);
-	igt_assert_eq(trace_commands(&trace, TRACE_TRANSFER), 1);
+	trace_expect_runs(&trace, &shown, 1);
 	igt_assert(trace_commands(&trace, TRACE_FLUSH) <= 1);
 	kms_expect(screen, want, shown.pitch);
 	kms_store_page(&shown, 150);

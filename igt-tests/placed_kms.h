@@ -494,6 +494,7 @@ enum {
 	TRACE_SET_SCANOUT = 0x103,
 	TRACE_FLUSH = 0x104,
 	TRACE_TRANSFER = 0x105,
+	TRACE_TRANSFER_RANGES = 0x400,
 };
 
 enum trace_kind { TRACE_SENT, TRACE_COLLECT, TRACE_COMMAND };
@@ -624,6 +625,61 @@ static inline unsigned int trace_count(const struct trace *trace, enum trace_kin
 	for (size_t i = 0; i < trace->count; i++)
 		count += trace->events[i].kind == kind && trace->events[i].object == buffer->object;
 	return count;
+}
+
+/* Has the driver negotiated this feature with the GPU? */
+static inline bool kms_has_feature(int bit)
+{
+	static const char devices[] = "/sys/bus/virtio/devices";
+	DIR *dir = opendir(devices);
+	struct dirent *entry;
+	bool found = false;
+
+	igt_assert(dir);
+	while (!found && (entry = readdir(dir))) {
+		char path[400], text[128] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/%s/device", devices, entry->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		found = fgets(text, sizeof(text), f) && strtoul(text, NULL, 0) == 16;
+		fclose(f);
+		if (!found)
+			continue;
+
+		snprintf(path, sizeof(path), "%s/%s/features", devices, entry->d_name);
+		f = fopen(path, "r");
+		igt_assert(f && fgets(text, sizeof(text), f) && strlen(text) > 64);
+		fclose(f);
+		closedir(dir);
+		return text[bit] == '1';
+	}
+	closedir(dir);
+	return false;
+}
+
+/*
+ * That many runs were sent: by a command each, or if the device takes ranges, by one
+ * for each collection that found any.
+ */
+static inline void trace_expect_runs(const struct trace *trace, const struct kms_buffer *buffer,
+				     unsigned int runs)
+{
+	unsigned int collections = 0;
+
+	if (!kms_has_feature(22)) {
+		igt_assert_eq(trace_commands(trace, TRACE_TRANSFER_RANGES), 0);
+		igt_assert_eq(trace_commands(trace, TRACE_TRANSFER), runs);
+		return;
+	}
+
+	for (size_t i = 0; i < trace->count; i++)
+		collections += trace->events[i].kind == TRACE_COLLECT && trace->events[i].count;
+	igt_assert_eq(trace_commands(trace, TRACE_TRANSFER), 0);
+	igt_assert_eq(trace_commands(trace, TRACE_TRANSFER_RANGES), collections);
+	igt_assert_eq(trace_count(trace, TRACE_SENT, buffer), runs);
 }
 
 /* Pages that were sent of the object. */
