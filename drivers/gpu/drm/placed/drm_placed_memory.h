@@ -45,9 +45,10 @@ struct drm_placed_memory {
 	/**
 	 * @get_all:
 	 *
-	 * Optional. As @get, for a range of any size that is being populated,
-	 * and is asked for chunk by chunk afterwards. Returns 0 or a negative
-	 * errno, with some of the pages there.
+	 * Optional, if it is cheaper to get memory in one go. As @get, for a
+	 * range of any size of which the first chunk is populated now and the
+	 * rest soon; does nothing if that chunk misses nothing. Returns 0 or a
+	 * negative errno, with some of the pages there.
 	 */
 	int (*get_all)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 

@@ -83,13 +83,19 @@ static int get_memory(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	return memory->get ? memory->get(obj, first, count) : 0;
 }
 
-/* All of a range. What cannot be had is missed by get_memory(). */
-static void get_all_memory(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+/*
+ * What is missing of a chunk that is being populated, and, if it is cheaper to get
+ * memory in one go, of what is populated after it. Less of that may come than was
+ * asked for: the chunk that it is missing from asks again.
+ */
+static int get_ahead(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, pgoff_t ahead)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 
 	if (memory->get_all)
-		memory->get_all(obj, first, count);
+		memory->get_all(obj, first, ahead);
+
+	return get_memory(obj, first, count);
 }
 
 /*
@@ -130,6 +136,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 {
 	struct drm_gem_object *obj = vma->vm_private_data;
 	pgoff_t page = linear_page_index(vma, start) - start_of(obj);
+	unsigned long stop = start + min(end - start, MM_POPULATE_SPECIAL_STEP);
 	unsigned long addr = start, next;
 	int ret, idx;
 
@@ -140,12 +147,10 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 	if (ret)
 		return ret;
 
-	get_all_memory(obj, page, (end - start) >> PAGE_SHIFT);
-
 	/* A chunk of the object at a time: the unit in which memory comes. */
-	for (; addr < end && !ret; addr = next) {
+	for (; addr < stop && !ret; addr = next) {
 		pgoff_t count = min_t(pgoff_t, DRM_PLACED_CHUNK - page % DRM_PLACED_CHUNK,
-				      (end - addr) >> PAGE_SHIFT);
+				      (stop - addr) >> PAGE_SHIFT);
 
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
@@ -153,7 +158,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 		}
 
 		next = addr + (count << PAGE_SHIFT);
-		ret = get_memory(obj, page, count);
+		ret = get_ahead(obj, page, count, (end - addr) >> PAGE_SHIFT);
 		if (!ret)
 			ret = drm_placed_map(vma, obj, obj->funcs->placed, addr, next);
 		if (ret)

@@ -83,13 +83,19 @@ static int sparse_get(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	return drm_placed_store_get(store_of(obj), first, count, NULL);
 }
 
+/* Others wait for the object's lock, and perhaps for mmap_lock, meanwhile. */
+#define MOST_IN_ONE_GO (SZ_1G >> PAGE_SHIFT)
+
 static int sparse_get_all(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
+	struct drm_placed_store *store = store_of(obj);
+	pgoff_t here = min(count, DRM_PLACED_CHUNK - first % DRM_PLACED_CHUNK);
+
 	/* Nobody is told of the kernel's own, and it takes its time: chunk by chunk. */
-	if (!store_of(obj)->ops)
+	if (!store->ops || drm_placed_store_present(store, first, here) == here)
 		return 0;
 
-	return drm_placed_store_get_all(store_of(obj), first, count);
+	return drm_placed_store_get_all(store, first, min(count, MOST_IN_ONE_GO));
 }
 
 static unsigned long sparse_pfn(struct drm_gem_object *obj, pgoff_t page, unsigned long *count)
@@ -277,8 +283,11 @@ int drm_placed_sparse_discard(struct drm_gem_object *obj, pgoff_t first, pgoff_t
 	return ret;
 }
 
-/* Allocate what is missing of a range in one chunk. */
-static int populate_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
+/*
+ * Allocate what is missing of a range in one chunk, and perhaps of what is to be
+ * populated after it.
+ */
+static int populate_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, pgoff_t ahead)
 {
 	int ret;
 
@@ -288,19 +297,8 @@ static int populate_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t coun
 	ret = sparse_lock(obj);
 	if (ret)
 		return ret;
+	sparse_get_all(obj, first, ahead);
 	ret = sparse_get(obj, first, count);
-	sparse_unlock(obj);
-	return ret;
-}
-
-/* A device that has to be told is told as few times as can be. */
-static int populate_all(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
-{
-	int ret = sparse_lock(obj);
-
-	if (ret)
-		return ret;
-	ret = drm_placed_is_tracked(obj) ? 0 : sparse_get_all(obj, first, count);
 	sparse_unlock(obj);
 	return ret;
 }
@@ -310,16 +308,13 @@ static int populate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	pgoff_t last = first + count, next;
 	int ret;
 
-	ret = populate_all(obj, first, count);
-	if (ret)
-		return ret;
 
 	for (; first < last; first = next) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 
 		next = min(last, round_down(first, DRM_PLACED_CHUNK) + DRM_PLACED_CHUNK);
-		ret = populate_part(obj, first, next - first);
+		ret = populate_part(obj, first, next - first, last - first);
 		if (ret)
 			return ret;
 		cond_resched();

@@ -1276,6 +1276,7 @@ static long drm_placed_track_populate(struct vm_area_struct *vma, unsigned long 
 	if (page + ((end - start) >> PAGE_SHIFT) > track->pages)
 		return -EFAULT;
 
+	end = start + min(end - start, MM_POPULATE_SPECIAL_STEP);
 	for (addr = start; addr < end; addr += done << PAGE_SHIFT, page += done) {
 		if (fatal_signal_pending(current))
 			done = -EINTR;

@@ -392,6 +392,9 @@ int virtio_gpu_ranges_populate(struct virtio_gpu_object *bo, bool pool, unsigned
 	 */
 	for (i = 0; ret && i < done; i++)
 		queue_discard(bo, pool, extents[i].page, extents[i].count, NULL);
+
+	/* The commands have references to the object. */
+	virtio_gpu_notify(bo->base.base.dev->dev_private);
 	return ret;
 }
 
