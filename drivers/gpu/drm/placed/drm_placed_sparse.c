@@ -308,7 +308,6 @@ static int populate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	pgoff_t last = first + count, next;
 	int ret;
 
-
 	for (; first < last; first = next) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -340,7 +339,8 @@ static int query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 	u64 pages;
 	int ret;
 
-	ret = drm_placed_list_runs(obj, first, count, drm_placed_sparse_runs, args->runs, &runs, &pages);
+	ret = drm_placed_list_runs(obj, first, count, drm_placed_sparse_runs, args->runs,
+				   &runs, &pages);
 	if (!ret || ret == -ENOSPC)
 		args->count = runs;
 	if (!ret)

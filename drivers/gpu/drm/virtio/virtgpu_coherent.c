@@ -62,6 +62,15 @@ static bool is_native(struct virtio_gpu_object *bo)
 	       (bo->guest_blob && !bo->host3d_blob);
 }
 
+/* Of rows, a host with GL has a texture, which is not linear there. */
+static bool takes_ranges(struct virtio_gpu_object *bo)
+{
+	struct virtio_gpu_device *vgdev = bo->base.base.dev->dev_private;
+
+	return vgdev->ranges.transfer &&
+	       (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER || !vgdev->has_virgl_3d);
+}
+
 /* Were there stores that nobody tracked, and that are to be sent? */
 static bool is_unsent(struct virtio_gpu_object *bo)
 {
@@ -166,7 +175,7 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, u32 flags)
 
 	/* What a command costs. A range more costs 16 bytes, and a page in between 4096. */
 	if (rows)
-		drm_placed_merge_gap(obj, vgdev_of(obj)->ranges.transfer ? 0 : 2);
+		drm_placed_merge_gap(obj, takes_ranges(bo) ? 0 : 2);
 
 	/* What the host wrote so far, nobody has read back. */
 	if (READ_ONCE(bo->coherent.used) || READ_ONCE(vgdev_of(obj)->coherent.unnamed)) {
@@ -351,13 +360,13 @@ static void send_run(void *arg, pgoff_t first, pgoff_t count)
 	    pretend_refusal(&bo->base.base, first, count, true))
 		return;
 
-	if (vgdev->ranges.transfer)
+	if (takes_ranges(bo))
 		send_range(bo, first, count);
 
 	/* A host without GL never writes a resource: whole rows do no harm. */
 	n = boxes_of(bo, first, count, vgdev->has_virgl_3d, boxes);
 	for (i = 0; i < n; i++) {
-		if (!vgdev->ranges.transfer)
+		if (!takes_ranges(bo))
 			send_box(bo, &boxes[i]);
 		if (bo->coherent.scanouts)
 			add_damage(&vgdev->coherent, &boxes[i].box);
@@ -617,7 +626,8 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 	for (id = 0; (obj = next_tracked(file, &id)); id++) {
 		operate(obj);
 		/* The last reference wants locks that are taken before ours. */
-		virtio_gpu_array_put_free_delayed(vgdev, virtio_gpu_coherent_array(gem_to_virtio_gpu_obj(obj)));
+		virtio_gpu_array_put_free_delayed(vgdev,
+			virtio_gpu_coherent_array(gem_to_virtio_gpu_obj(obj)));
 		drm_gem_object_put(obj);
 	}
 	return true;
