@@ -475,7 +475,7 @@ EXPORT_SYMBOL_GPL(drm_placed_sparse_init);
  * drm_placed_sparse_fini - free the memory of an object, if it is sparse
  * @obj: the object, which is being freed
  *
- * Called by drm_gem_object_release(): nothing maps the object any more.
+ * Called by drm_gem_object_release(), or before: nothing maps the object any more.
  */
 void drm_placed_sparse_fini(struct drm_gem_object *obj)
 {
@@ -486,6 +486,7 @@ void drm_placed_sparse_fini(struct drm_gem_object *obj)
 	kfree(obj->placed_store);
 	obj->placed_store = NULL;
 }
+EXPORT_SYMBOL_GPL(drm_placed_sparse_fini);
 
 /**
  * drm_placed_sparse_mmap - &drm_gem_object_funcs.mmap of sparse objects

@@ -603,6 +603,7 @@ static struct drm_gem_object *next_tracked(struct drm_file *file, int *id)
 bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file *file,
 			       struct virtio_gpu_object_array *objs)
 {
+	struct virtio_gpu_object_array *array;
 	struct drm_gem_object *obj;
 	unsigned int i;
 	int id;
@@ -626,8 +627,8 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 	for (id = 0; (obj = next_tracked(file, &id)); id++) {
 		operate(obj);
 		/* The last reference wants locks that are taken before ours. */
-		virtio_gpu_array_put_free_delayed(vgdev,
-			virtio_gpu_coherent_array(gem_to_virtio_gpu_obj(obj)));
+		array = virtio_gpu_coherent_array(gem_to_virtio_gpu_obj(obj));
+		virtio_gpu_array_put_free_delayed(vgdev, array);
 		drm_gem_object_put(obj);
 	}
 	return true;

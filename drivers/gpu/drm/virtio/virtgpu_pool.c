@@ -49,7 +49,7 @@ static int pool_bind(struct drm_placed_store *store, const struct drm_placed_ext
 
 static void pool_unbind(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
 {
-	virtio_gpu_ranges_discard(gem_to_virtio_gpu_obj(store->owner), true, first, count);
+	virtio_gpu_ranges_discard(gem_to_virtio_gpu_obj(store->owner), true, first, count, true);
 }
 
 /* Of objects whose memory is the pool's. */

@@ -404,16 +404,16 @@ int virtio_gpu_ranges_populate(struct virtio_gpu_object *bo, bool pool, unsigned
  * @pool: it is memory of the device's. Otherwise it is the guest's
  * @first: first page
  * @count: number of pages, some of which may have no memory
+ * @wait: until it has stopped. Otherwise it will before whatever is queued later
  *
- * Waits for the device.
- *
- * Locking: the object's &drm_placed_store.lock is held.
+ * Locking: the object's &drm_placed_store.lock is held, or nobody uses it any more.
  */
 void virtio_gpu_ranges_discard(struct virtio_gpu_object *bo, bool pool, pgoff_t first,
-			       pgoff_t count)
+			       pgoff_t count, bool wait)
 {
-	struct virtio_gpu_ack *ack = virtio_gpu_ack_create();
+	struct virtio_gpu_ack *ack = wait ? virtio_gpu_ack_create() : NULL;
 
 	queue_discard(bo, pool, first, count, ack);
-	virtio_gpu_ack_wait(bo->base.base.dev->dev_private, ack, NULL);
+	if (ack)
+		virtio_gpu_ack_wait(bo->base.base.dev->dev_private, ack, NULL);
 }

@@ -47,7 +47,7 @@ void virtio_gpu_ranges_error(struct virtio_gpu_vbuffer *vbuf);
 int virtio_gpu_ranges_populate(struct virtio_gpu_object *bo, bool pool, unsigned long base,
 			       const struct drm_placed_extent *extents, u32 count);
 void virtio_gpu_ranges_discard(struct virtio_gpu_object *bo, bool pool, pgoff_t first,
-			       pgoff_t count);
+			       pgoff_t count, bool wait);
 
 struct virtio_gpu_ack *virtio_gpu_ack_create(void);
 void virtio_gpu_ack_answer(struct virtio_gpu_device *vgdev, struct virtio_gpu_vbuffer *vbuf);

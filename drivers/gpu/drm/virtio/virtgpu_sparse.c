@@ -43,7 +43,7 @@ static int sparse_bind(struct drm_placed_store *store, const struct drm_placed_e
 
 static void sparse_unbind(struct drm_placed_store *store, pgoff_t first, pgoff_t count)
 {
-	virtio_gpu_ranges_discard(gem_to_virtio_gpu_obj(store->owner), false, first, count);
+	virtio_gpu_ranges_discard(gem_to_virtio_gpu_obj(store->owner), false, first, count, true);
 }
 
 static const struct drm_placed_store_ops sparse_store_ops = {
@@ -60,8 +60,22 @@ static const struct drm_gem_object_funcs sparse_funcs = {
 	.placed = &drm_placed_sparse_memory,
 };
 
+/*
+ * The pool gets its memory back now, and not when the device has answered: who asks for
+ * memory next must not be told that there is none. What it asks is queued behind this.
+ */
+static void pool_free(struct drm_gem_object *obj)
+{
+	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
+
+	if (obj->placed_store && obj->placed_store->present)
+		virtio_gpu_ranges_discard(bo, true, 0, size_in_pages(bo), false);
+	drm_placed_sparse_fini(obj);
+	virtio_gpu_free_object(obj);
+}
+
 static const struct drm_gem_object_funcs pool_funcs = {
-	.free = virtio_gpu_free_object,
+	.free = pool_free,
 	.export = drm_placed_sparse_export,
 	.mmap = drm_placed_sparse_mmap,
 	.rss = drm_placed_sparse_rss,
