@@ -18,14 +18,18 @@ check: ## style: checkpatch --strict, W=1, sparse, kernel-doc, shellcheck
 kernel: ## the guest's kernel; KERNEL=debug for the one with the sanitizers
 	@scripts/kernel $(KERNEL)
 
+qemu: ## the QEMU that guests run on; QEMU=asan for the one with the sanitizers
+	@scripts/qemu $(QEMU)
+
 sysroot: ## the build environment, which is the guest's root as well
 	@scripts/sysroot
 
 shell: ## an interactive guest
 	@scripts/guest --timeout 86400 --shell
 
-update: ## look for a newer linux-source on the mirror
+update: ## look for newer sources of Linux and QEMU on the mirror
 	@scripts/kernel --update
+	@scripts/qemu --update
 
 igt-tree: ## put the tests into an IGT tree: IGT_SRC=directory
 	@scripts/igt-tree "$(IGT_SRC)"
@@ -36,4 +40,4 @@ clean: ## remove what was built here; the cache stays
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-.PHONY: run test bench check kernel sysroot shell update igt-tree clean help
+.PHONY: run test bench check kernel qemu sysroot shell update igt-tree clean help

@@ -50,6 +50,45 @@ need_space() {
 		die "less than $2 GB free in $1: make room, or point XDG_CACHE_HOME to a larger disk"
 }
 
+# apply_series TREE DIR: the patches of the checkout's DIR/series on TREE, in the
+# sysroot. A changed series is taken off as it was applied and put on as it is now.
+apply_series() {
+	tree=$1
+	patches=$2
+	new=$(cat "$in_top/$patches/"* | sha256sum)
+	[ "$new" != "$(cat "$tree/.placed/series" 2> /dev/null)" ] || return 0
+	rm -f "$tree/.placed/series"
+	export QUILT_PATCHES="$tree/.placed/patches" QUILT_PC="$tree/.pc"
+	# What the patches leave as it was must not look new to make.
+	rm -rf "$tree/.placed/before"
+	if [ -s "$tree/.pc/applied-patches" ]; then
+		mkdir -p "$tree/.placed/before"
+		(cd "$tree" && find .pc -mindepth 2 -type f ! -name '.*' | cut -d/ -f3- | sort -u |
+			while read -r file; do [ ! -f "$file" ] || echo "$file"; done |
+			xargs -r cp -p --parents -t .placed/before)
+		(cd "$tree" && quilt pop -a -f -q)
+	fi
+	rm -rf "$tree/.placed/patches"
+	mkdir -p "$tree/.placed"
+	cp -r "$in_top/$patches" "$tree/.placed/patches"
+	if grep -q '^[^#]' "$tree/.placed/patches/series" &&
+		! (cd "$tree" && quilt push -a > "$tree/.placed/log" 2>&1); then
+		cat "$tree/.placed/log"
+		awk '/^Applying patch/ { patch = $3; sub(".*/", "", patch) }
+		     /^patching file/ || /^can.t find file/ { file = $3 }
+		     /FAILED|can.t find file|does not apply/ { bad = 1 }
+		     END { printf "%s/%s does not apply to %s\n", dir, patch, file }' \
+			dir="$patches" "$tree/.placed/log"
+		exit 1
+	fi
+	(cd "$tree/.placed/before" 2> /dev/null && find . -type f) | while read -r file; do
+		! cmp -s "$tree/.placed/before/$file" "$tree/$file" ||
+			touch -r "$tree/.placed/before/$file" "$tree/$file"
+	done
+	rm -rf "$tree/.placed/before"
+	printf '%s\n' "$new" > "$tree/.placed/series"
+}
+
 # step NAME COMMAND...: run COMMAND with its output in a log, show name, elapsed
 # time and the last line of the log; on failure the log's last lines.
 # The environment variable step_total is the expected number of lines.
