@@ -2,6 +2,7 @@
 #ifndef _DRM_PLACED_INTERNAL_H_
 #define _DRM_PLACED_INTERNAL_H_
 
+#include <linux/errno.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
 
@@ -63,6 +64,17 @@ typedef void (*drm_placed_find_fn)(struct drm_gem_object *obj, pgoff_t first, pg
 
 int drm_placed_list_runs(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 			 drm_placed_find_fn find, u64 array, u32 *room, u64 *pages);
+
+/**
+ * drm_placed_populate_errno - what &vm_operations_struct.populate returns for an error
+ * @err: 0 or a negative errno, of the device's perhaps
+ *
+ * Return: @err if mm knows it; otherwise -EFAULT: an access would be SIGBUS.
+ */
+static inline int drm_placed_populate_errno(int err)
+{
+	return !err || err == -ENOMEM || err == -EINTR ? err : -EFAULT;
+}
 
 int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags);
 

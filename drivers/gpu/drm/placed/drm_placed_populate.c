@@ -167,7 +167,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 	}
 	unlock_memory(obj, idx);
 
-	return (long)((addr - start) >> PAGE_SHIFT) ?: ret;
+	return (long)((addr - start) >> PAGE_SHIFT) ?: drm_placed_populate_errno(ret);
 }
 EXPORT_SYMBOL_GPL(drm_placed_populate);
 

@@ -1283,7 +1283,8 @@ static long drm_placed_track_populate(struct vm_area_struct *vma, unsigned long 
 		else
 			done = populate_part(track, vma, addr, end, page, write);
 		if (done < 0)
-			return (long)((addr - start) >> PAGE_SHIFT) ?: done;
+			return (long)((addr - start) >> PAGE_SHIFT) ?:
+			       drm_placed_populate_errno(done);
 		cond_resched();
 	}
 
