@@ -216,6 +216,41 @@ static void damage_exact(struct kms_screen *screen)
 }
 
 /**
+ * SUBTEST: many-runs
+ * Description: Thousands of runs are sent by one command where the device takes ranges, and by one
+ *	for each where it does not.
+ */
+static void many_runs(struct kms_screen *screen)
+{
+	const uint64_t runs = 3000;
+	struct kms_buffer buffer = {
+		.pages = runs * APART, .size = runs * APART * PLACED_PAGE,
+	};
+	struct trace trace;
+	uint64_t offset;
+
+	/* Larger than any screen. */
+	buffer.handle = placed_object(screen->fd, buffer.size);
+	igt_assert_eq(placed_fake_offset(screen->fd, buffer.handle, &offset), 0);
+	buffer.object = offset / PLACED_PAGE;
+	kms_map(screen, &buffer);
+	igt_assert_eq(kms_flush(screen, &buffer), 0);
+
+	for (int i = 0; i < 3; i++) {
+		trace_start();
+		for (uint64_t run = 0; run < runs; run++)
+			kms_store_page(&buffer, run * APART + i);
+		igt_assert_eq(kms_flush(screen, &buffer), 0);
+		trace = trace_read();
+		trace_expect_runs(&trace, &buffer, runs);
+		igt_assert_eq_u64(trace_sent(&trace, &buffer), runs);
+		igt_assert_eq(trace_commands(&trace, TRACE_TRANSFER_RANGES),
+			      placed_gpu_has(PLACED_VIRTIO_RANGES));
+	}
+	kms_destroy(screen, &buffer);
+}
+
+/**
  * SUBTEST: damage-host
  * Description: On the host nothing changes but what was stored: what an untracked mapping hid
  *	in the pages beside does not come to light.
@@ -1086,6 +1121,7 @@ static const struct {
 	TEST("plain-stores", plain_stores, "Stores alone bring a picture to the screen."),
 	TEST("sizes", sizes, "Whatever the pitch."),
 	TEST("damage-exact", damage_exact, "The pages that were written are sent, and nothing else."),
+	TEST("many-runs", many_runs, "Thousands of runs, and what they take."),
 	TEST("damage-host", damage_host, "Nothing else changes on the host."),
 	TEST("quiet", quiet, "What nobody writes is not looked at; a store wakes it up."),
 	TEST("off-screen", off_screen, "Nor is what is not shown."),

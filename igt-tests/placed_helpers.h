@@ -6,8 +6,17 @@
 #ifndef PLACED_HELPERS_H
 #define PLACED_HELPERS_H
 
+#include <dirent.h>
+
 #include "igt.h"
 #include "placed_device.h"
+
+/* Additions to virtio-gpu's protocol: see docs/device.md. */
+enum {
+	PLACED_VIRTIO_RANGES = 22,
+	PLACED_VIRTIO_BACKING = 23,
+	PLACED_VIRTIO_POOL = 50,
+};
 
 /*
  * virtio_gpu where there is one; vgem; and a driver that has not opted in to
@@ -42,6 +51,39 @@ static inline int placed_rounds(int usual)
 static inline bool placed_in_short(void)
 {
 	return placed_rounds(100) < 100;
+}
+
+/* Has the driver of virtio-gpu negotiated this feature with its device? */
+static inline bool placed_gpu_has(int bit)
+{
+	static const char devices[] = "/sys/bus/virtio/devices";
+	DIR *dir = opendir(devices);
+	struct dirent *entry;
+	bool found = false;
+
+	igt_assert(dir);
+	while (!found && (entry = readdir(dir))) {
+		char path[400], text[128] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/%s/device", devices, entry->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		found = fgets(text, sizeof(text), f) && strtoul(text, NULL, 0) == 16;
+		fclose(f);
+		if (!found)
+			continue;
+
+		snprintf(path, sizeof(path), "%s/%s/features", devices, entry->d_name);
+		f = fopen(path, "r");
+		igt_assert(f && fgets(text, sizeof(text), f) && strlen(text) > 64);
+		fclose(f);
+		closedir(dir);
+		return text[bit] == '1';
+	}
+	closedir(dir);
+	return false;
 }
 
 struct placed_test {

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "placed_helpers.h"
+#include "placed_host.h"
 
 #define KMS_COHERENT (PLACED_RW | DRM_GEM_MMAP_PLACED_COHERENT)
 
@@ -349,67 +350,9 @@ struct kms_picture {
 	uint8_t *rgb;
 };
 
-/* The port to whoever runs the guest, by name; -1: there is none. */
-static inline int kms_open_port(const char *wanted)
-{
-	DIR *ports = opendir("/sys/class/virtio-ports");
-	struct dirent *entry;
-	int fd = -1;
-
-	while (ports && fd < 0 && (entry = readdir(ports))) {
-		char path[320], name[64] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (!fgets(name, sizeof(name), f))
-			name[0] = 0;
-		fclose(f);
-		name[strcspn(name, "\n")] = 0;
-		if (strcmp(name, wanted))
-			continue;
-		snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-	}
-	if (ports)
-		closedir(ports);
-	return fd;
-}
-
-/* One question and its answer. What arrives at a closed port is lost: wait for it. */
-static inline bool kms_ask_host(const char *question, char *answer, size_t size)
-{
-	double end = kms_now() + 2 * KMS_PATIENCE;
-	int port = kms_open_port("control");
-	struct pollfd readable = { .fd = port, .events = POLLIN };
-	size_t length = 0;
-	ssize_t got = 1;
-
-	answer[0] = 0;
-	if (port < 0)
-		return false;
-
-	igt_assert_eq(write(port, question, strlen(question)), strlen(question));
-	while (got > 0 && length < size - 1 && !strchr(answer, '\n')) {
-		igt_assert_f(poll(&readable, 1, 1000) >= 0 && kms_now() < end,
-			     "the host does not answer\n");
-		got = 1;
-		if (readable.revents & POLLIN) {
-			got = read(port, answer + length, size - 1 - length);
-			length += got > 0 ? got : 0;
-			answer[length] = 0;
-		}
-	}
-	close(port);
-	answer[strcspn(answer, "\n")] = 0;
-	return true;
-}
-
 static inline bool kms_has_host(void)
 {
-	int port = kms_open_port("control");
+	int port = placed_open_host();
 
 	if (port >= 0)
 		close(port);
@@ -423,7 +366,8 @@ static inline struct kms_picture kms_screendump(void)
 	size_t size;
 	FILE *f;
 
-	igt_assert(kms_ask_host("screendump placed-kms\n", answer, sizeof(answer)));
+	igt_assert_eq(placed_ask_host("screendump placed-kms", answer, sizeof(answer),
+				      2 * KMS_PATIENCE), 0);
 	igt_assert_f(!strcmp(answer, "go"), "the host says \"%s\"\n", answer);
 
 	f = fopen("/mnt/run/placed-kms.ppm", "rb");
@@ -627,39 +571,6 @@ static inline unsigned int trace_count(const struct trace *trace, enum trace_kin
 	return count;
 }
 
-/* Has the driver negotiated this feature with the GPU? */
-static inline bool kms_has_feature(int bit)
-{
-	static const char devices[] = "/sys/bus/virtio/devices";
-	DIR *dir = opendir(devices);
-	struct dirent *entry;
-	bool found = false;
-
-	igt_assert(dir);
-	while (!found && (entry = readdir(dir))) {
-		char path[400], text[128] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "%s/%s/device", devices, entry->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		found = fgets(text, sizeof(text), f) && strtoul(text, NULL, 0) == 16;
-		fclose(f);
-		if (!found)
-			continue;
-
-		snprintf(path, sizeof(path), "%s/%s/features", devices, entry->d_name);
-		f = fopen(path, "r");
-		igt_assert(f && fgets(text, sizeof(text), f) && strlen(text) > 64);
-		fclose(f);
-		closedir(dir);
-		return text[bit] == '1';
-	}
-	closedir(dir);
-	return false;
-}
-
 /*
  * That many runs were sent: by a command each, or if the device takes ranges, by one
  * for each collection that found any.
@@ -669,7 +580,7 @@ static inline void trace_expect_runs(const struct trace *trace, const struct kms
 {
 	unsigned int collections = 0;
 
-	if (!kms_has_feature(22)) {
+	if (!placed_gpu_has(PLACED_VIRTIO_RANGES)) {
 		igt_assert_eq(trace_commands(trace, TRACE_TRANSFER_RANGES), 0);
 		igt_assert_eq(trace_commands(trace, TRACE_TRANSFER), runs);
 		return;

@@ -1180,6 +1180,7 @@ static void killed(int fd, const struct kind *kind)
 	store_pages(map, pages / 2, pages / 2, 3);
 	if (!sparse)
 		store_pages(map, 0, pages / 2, 3);
+	settle(&o);
 	if (device)
 		before = placed_count(fd);
 	for (int round = 0; round < 12; round++) {
@@ -1201,6 +1202,7 @@ static void killed(int fd, const struct kind *kind)
 		if (!sparse)
 			check_stored(map, 0, pages / 2, 3);
 	}
+	settle(&o);
 	if (device)
 		placed_assert_same_counts(fd, before);
 	igt_assert_eq(advise(map, 0, pages, MADV_POPULATE_WRITE), 0);

@@ -7,6 +7,7 @@
 #ifndef PLACED_SPARSE_H
 #define PLACED_SPARSE_H
 
+#include <fnmatch.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -54,8 +55,13 @@ enum {
 	/* Of struct pages, as stock madvise(2) sees it. */
 	KIND_PAGES = 1 << 5,
 	KIND_SPARSE_COHERENT = 1 << 6,
-	/* Of a driver that makes sparse objects when DRM_GEM_SPARSE_CREATE asks for them. */
-	KIND_CREATES = 1 << 7,
+	/* The device has a copy of all of it, which nobody can look at, and which it may refuse. */
+	KIND_HIDDEN_COPY = 1 << 7,
+	/*
+	 * With memory of a device's pool: charged to nobody here, and a touch brings that
+	 * of 2 MiB where these have none.
+	 */
+	KIND_POOL = 1 << 8,
 };
 
 static const struct kind {
@@ -66,8 +72,12 @@ static const struct kind {
 	{ "plain", "placed_plain", KIND_PLAIN, 0 },
 	{ "virtio", "virtio_gpu", 0, 0 },
 	{ "virtio-coherent", "virtio_gpu", KIND_COHERENT, 0 },
-	{ "vgem", "vgem", KIND_CREATES, 0 },
-	{ "vgem-sparse", "vgem", KIND_CREATES | KIND_SPARSE, 0 },
+	{ "virtio-sparse", "virtio_gpu", KIND_SPARSE | KIND_HIDDEN_COPY, 0 },
+	{ "virtio-sparse-coherent", "virtio_gpu", KIND_SPARSE | KIND_HIDDEN_COPY | KIND_COHERENT |
+	  KIND_SPARSE_COHERENT, 0 },
+	{ "virtio-pool", "virtio_gpu", KIND_SPARSE | KIND_POOL, 0 },
+	{ "vgem", "vgem", 0, 0 },
+	{ "vgem-sparse", "vgem", KIND_SPARSE, 0 },
 	{ "copy-pfn", "placed_copy", KIND_COPY | KIND_COHERENT, 0 },
 	{ "copy-pages", "placed_copy", KIND_COPY | KIND_COHERENT | KIND_PAGES,
 	  DRM_PLACED_COPY_PAGES },
@@ -142,12 +152,74 @@ struct kind_test {
 	uint32_t only, without;
 };
 
+static inline int sparse_create_of(int fd, uint64_t size, uint32_t flags, uint32_t *handle)
+{
+	struct drm_gem_sparse args = {
+		.op = DRM_GEM_SPARSE_CREATE, .flags = flags, .length = size,
+	};
+	int ret = placed_ioctl(fd, DRM_IOCTL_GEM_SPARSE, &args);
+
+	*handle = args.handle;
+	return ret;
+}
+
+/* What CREATE is told for objects of a kind. */
+static inline uint32_t kind_create_flags(const struct kind *kind)
+{
+	return kind->is & KIND_POOL ? DRM_GEM_SPARSE_POOL : 0;
+}
+
+/*
+ * Is there a kind at all? What virtio-gpu has depends on its device: see
+ * placed_sparse@no-such-objects. Others have to be there.
+ */
+static inline bool kind_exists(const struct kind *kind)
+{
+	static int8_t known[KINDS];
+	uint32_t handle;
+	int fd, ret;
+
+	if (!(kind->is & (KIND_HIDDEN_COPY | KIND_POOL)))
+		return true;
+	if (known[kind - kinds])
+		return known[kind - kinds] > 0;
+
+	fd = placed_open(kind->driver);
+	ret = fd < 0 ? -EOPNOTSUPP :
+	      sparse_create_of(fd, PLACED_PAGE, kind_create_flags(kind), &handle);
+	if (fd >= 0)
+		close(fd);
+	known[kind - kinds] = ret == -EOPNOTSUPP ? -1 : 1;
+	return ret != -EOPNOTSUPP;
+}
+
+/*
+ * PLACED_KINDS in the environment is a pattern of names, for less than all of them. The
+ * subtests that are for none of these are not there then.
+ */
+static inline bool kind_is_wanted(const struct kind *kind)
+{
+	const char *pattern = getenv("PLACED_KINDS");
+
+	return !pattern || (!fnmatch(pattern, kind->name, 0) && kind_exists(kind));
+}
+
 static inline bool kind_is_tested(const struct kind_test *test, const struct kind *kind)
 {
 	if (kind->is & KIND_PAGES && placed_in_short())
 		return false;
 
-	return (!test->only || kind->is & test->only) && !(kind->is & test->without);
+	return (!test->only || kind->is & test->only) && !(kind->is & test->without) &&
+	       kind_is_wanted(kind);
+}
+
+/* Is there a kind that a test is for? */
+static inline bool kind_has_any(const struct kind_test *test)
+{
+	for (int k = 0; k < KINDS; k++)
+		if (kind_is_tested(test, &kinds[k]))
+			return true;
+	return false;
 }
 
 /* A subtest for each test, and in it a dynamic one for each kind that it is for. */
@@ -157,10 +229,13 @@ static inline void kind_run_tests(const struct kind_test *tests, size_t count)
 	volatile int k, fd;
 
 	for (size_t i = 0; i < count; i++) {
+		if (!kind_has_any(&tests[i]))
+			continue;
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
 			for (k = 0; k < KINDS; k++) {
-				if (!kind_is_tested(&tests[i], &kinds[k]))
+				if (!kind_is_tested(&tests[i], &kinds[k]) ||
+				    !kind_exists(&kinds[k]))
 					continue;
 				fd = kinds[k].driver ? placed_open(kinds[k].driver) : -1;
 				igt_dynamic(kinds[k].name) {
@@ -191,12 +266,12 @@ static inline int sparse_do(int fd, uint32_t op, uint32_t handle, uint64_t offse
 	return placed_ioctl(fd, DRM_IOCTL_GEM_SPARSE, &args);
 }
 
-static inline uint32_t sparse_create(int fd, uint64_t size)
+static inline uint32_t sparse_create(int fd, uint64_t size, uint32_t flags)
 {
-	struct drm_gem_sparse args = { .op = DRM_GEM_SPARSE_CREATE, .length = size };
+	uint32_t handle;
 
-	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GEM_SPARSE, &args), 0);
-	return args.handle;
+	igt_assert_eq(sparse_create_of(fd, size, flags, &handle), 0);
+	return handle;
 }
 
 static inline struct object make_object(int fd, const struct kind *kind, uint64_t pages)
@@ -210,7 +285,7 @@ static inline struct object make_object(int fd, const struct kind *kind, uint64_
 	} else if (kind->is & KIND_COPY) {
 		o.handle = copy_create(fd, o.size, kind->copy_flags);
 	} else if (kind->is & KIND_SPARSE) {
-		o.handle = sparse_create(fd, o.size);
+		o.handle = sparse_create(fd, o.size, kind_create_flags(kind));
 	} else {
 		o.handle = placed_object(fd, o.size);
 	}
@@ -228,6 +303,27 @@ static inline void destroy_object(struct object *o)
 		close(o->fd);
 	else
 		igt_assert_eq(placed_close_handle(o->fd, o->handle), 0);
+}
+
+/*
+ * Commands that tell a device of memory keep the object until they are answered, and
+ * what waits for their end a moment more. Wait for that, before references are counted.
+ */
+static inline void settle(const struct object *o)
+{
+	struct timespec moment = { 0, 5 * 1000 * 1000 };
+	int last = -1, same = 0;
+
+	if (!(o->kind->is & KIND_HIDDEN_COPY))
+		return;
+
+	for (int i = 0; i < 2000 && same < 3; i++) {
+		int now = placed_count(o->fd).references;
+
+		same = now == last ? same + 1 : 0;
+		last = now;
+		nanosleep(&moment, NULL);
+	}
 }
 
 /* Map by mmap(2), with these flags more than MAP_SHARED. MAP_FAILED is the caller's. */
