@@ -194,14 +194,15 @@ static inline bool kind_exists(const struct kind *kind)
 }
 
 /*
- * PLACED_KINDS in the environment is a pattern of names, for less than all of them. The
+ * PLACED_KINDS in the environment is a pattern of names (with !(a|b) and the like), for less
+ * than all of them. The
  * subtests that are for none of these are not there then.
  */
 static inline bool kind_is_wanted(const struct kind *kind)
 {
 	const char *pattern = getenv("PLACED_KINDS");
 
-	return !pattern || (!fnmatch(pattern, kind->name, 0) && kind_exists(kind));
+	return !pattern || (!fnmatch(pattern, kind->name, FNM_EXTMATCH) && kind_exists(kind));
 }
 
 static inline bool kind_is_tested(const struct kind_test *test, const struct kind *kind)
