@@ -34,7 +34,6 @@
  */
 #include <err.h>
 #include <inttypes.h>
-#include <time.h>
 
 #include "bench.h"
 #include "placed_device.h"
@@ -291,14 +290,6 @@ static void free_object(const struct bench *bench, const struct object *object)
  * A frame
  */
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static int dirty_ioctl(const struct bench *bench, uint32_t handle, uint32_t flags, uint64_t offset)
 {
 	struct drm_gem_dirty args = { .handle = handle, .flags = flags, .offset = offset };
@@ -418,11 +409,11 @@ static uint64_t measure_refused(const struct bench *bench, const struct object *
 	uint64_t start, total = 0;
 
 	for (int i = 0; i < 18; i++) {
-		start = now();
+		start = cpu_time();
 		if (!dirty_ioctl(bench, object->handle, DRM_GEM_DIRTY_FLUSH, 1))
 			errx(1, "an offset of 1 was not refused");
 		if (i >= 2)
-			total += now() - start - bench->overhead;
+			total += cpu_time() - start - bench->overhead;
 	}
 
 	return total / 16;
@@ -488,11 +479,11 @@ static struct frame do_frame(struct bench *bench, const struct method *method,
 	if (method->coherent)
 		before = read_counters(bench);
 
-	start = now();
+	start = cpu_time();
 	store(object, &bench->stores, start);
-	stored = now();
+	stored = cpu_time();
 	send(bench, method, object, &counters);
-	sent = now();
+	sent = cpu_time();
 	wait_for_device(bench);
 
 	if (method->coherent) {
@@ -618,8 +609,8 @@ static void open_bench(struct bench *bench)
 	write_file(HUGE_FILE, "force");
 
 	for (int i = 0; i < 4; i++) {
-		start = now();
-		bench->overhead = now() - start;
+		start = cpu_time();
+		bench->overhead = cpu_time() - start;
 	}
 }
 

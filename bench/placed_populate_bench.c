@@ -37,7 +37,6 @@
 #include <err.h>
 #include <inttypes.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "bench.h"
 #include "placed_device.h"
@@ -316,14 +315,6 @@ static const struct kind kinds[] = {
  * Counting
  */
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 static uint64_t count_faults(void)
 {
 	struct rusage usage;
@@ -335,10 +326,10 @@ static uint64_t count_faults(void)
 static void count(const struct memory *memory, void (*work)(const struct memory *memory),
 		  struct cost *cost)
 {
-	uint64_t faults = count_faults(), start = now();
+	uint64_t faults = count_faults(), start = cpu_time();
 
 	work(memory);
-	cost->instructions += now() - start - bench.overhead;
+	cost->instructions += cpu_time() - start - bench.overhead;
 	cost->faults += count_faults() - faults;
 	cost->rounds++;
 }
@@ -473,8 +464,8 @@ static void open_bench(void)
 		errx(1, "no vgem or no virtio_gpu device: run in scripts/guest");
 
 	for (int i = 0; i < 4; i++) {
-		start = now();
-		bench.overhead = now() - start;
+		start = cpu_time();
+		bench.overhead = cpu_time() - start;
 	}
 }
 
