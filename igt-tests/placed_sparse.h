@@ -295,6 +295,13 @@ static inline struct object make_object(int fd, const struct kind *kind, uint64_
 	if (kind->is & KIND_COHERENT)
 		copy_make_coherent(fd, o.handle, DRM_GEM_COHERENT_TO_DEVICE |
 				   DRM_GEM_COHERENT_FROM_DEVICE);
+
+	/* All of what it may have counts as stored to until then. */
+	if (kind->is & KIND_HIDDEN_COPY && kind->is & KIND_COHERENT) {
+		struct drm_gem_dirty flush = { .handle = o.handle, .flags = DRM_GEM_DIRTY_FLUSH };
+
+		igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GEM_DIRTY, &flush), 0);
+	}
 	return o;
 }
 

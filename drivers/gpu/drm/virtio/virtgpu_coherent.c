@@ -71,17 +71,6 @@ static bool takes_ranges(struct virtio_gpu_object *bo)
 	       (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER || !vgdev->has_virgl_3d);
 }
 
-/* Were there stores that nobody tracked, and that are to be sent? */
-static bool is_unsent(struct virtio_gpu_object *bo)
-{
-	/* The host's copy of what never had memory is zero, as it is. */
-	if (virtio_gpu_is_sparse(bo))
-		return READ_ONCE(bo->base.base.placed_store->present);
-
-	/* What was drawn before was to be sent by the next plane update. */
-	return bo->coherent.layout == VIRTIO_GPU_LAYOUT_ROWS;
-}
-
 /**
  * virtio_gpu_coherent_object_init - note what a resource looks like
  * @bo: the object, just created
@@ -169,7 +158,11 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, u32 flags)
 	/* Before anybody can find it tracked. One too many does no harm. */
 	atomic_inc(&vgdev_of(obj)->coherent.objects);
 
-	ret = drm_placed_track(obj, flags, is_unsent(bo));
+	/*
+	 * What was drawn before was to be sent by the next plane update. That goes for
+	 * a sparse object, too, however little it has: it may be getting more right now.
+	 */
+	ret = drm_placed_track(obj, flags, rows);
 	if (ret)
 		return ret;
 
