@@ -55,8 +55,31 @@ extern "C" {
  * went wrong. EOPNOTSUPP on a device whose mappings cannot be populated.
  */
 #define DRM_GEM_MMAP_PLACED_POPULATE		(1 << 6)
-/** DRM_GEM_MMAP_PLACED_FROM_ADDR - reserved for duplicating a mapping: EOPNOTSUPP. */
+/**
+ * DRM_GEM_MMAP_PLACED_FROM_ADDR - map once more what is mapped at &drm_gem_mmap_placed.from_addr
+ *
+ * A duplicate of a mapping of the caller's, whoever made it: through any file of
+ * any DRM device, or the dma-buf of a GEM object. What it shows may have lost
+ * its handle, and the file it was made through may be closed. The original stays
+ * as it is; both show the same memory, and if the original is coherent, so is the
+ * duplicate. It may consist of several mappings in a row, as mprotect(2) leaves them,
+ * that show the pages of one object in a row.
+ *
+ * READ and WRITE may be asked for if all of the original has them at the time; with
+ * neither, the duplicate gets those that all of it has. Private mappings, page
+ * windows, and, for drivers that cannot map the middle of an object, mappings that
+ * do not show its start have no duplicates.
+ */
 #define DRM_GEM_MMAP_PLACED_FROM_ADDR		(1 << 7)
+/**
+ * DRM_GEM_MMAP_PLACED_PAGES - a page window: shows the pages that are put into it
+ *
+ * A mapping of &drm_gem_mmap_placed.length bytes, which may be more or less than
+ * the object has, with nothing in it. DRM_IOCTL_GEM_MAP_PAGES puts pages of the
+ * object at its addresses. An access to an address that has no page is SIGSEGV, as
+ * if nothing was mapped. EOPNOTSUPP for an object that cannot be mapped by pages.
+ */
+#define DRM_GEM_MMAP_PLACED_PAGES		(1 << 8)
 
 /**
  * struct drm_gem_mmap_placed - map a part of a GEM object at a chosen place
@@ -66,9 +89,10 @@ extern "C" {
  * call fails nothing is mapped and the struct is as it was; but see EFAULT, and
  * %DRM_GEM_MMAP_PLACED_FIXED for a driver that fails late.
  *
- * Errors: EINVAL (malformed), EOPNOTSUPP (a reserved flag, or the driver
- * cannot), ENOENT (no such handle in this file), EACCES (the file may not map
- * the object that way), EPERM (below mmap_min_addr, or sealed), EEXIST
+ * Errors: EINVAL (malformed), EOPNOTSUPP (the driver or the object cannot), ENOENT
+ * (no such handle in this file; FROM_ADDR: not all of the range is mapped, or not
+ * from one GEM object), EACCES (the file may not map the object that way; FROM_ADDR:
+ * the original may not be accessed that way), EPERM (below mmap_min_addr, or sealed), EEXIST
  * (%DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE and something is there), ENOSPC (no
  * gap in the range), ENOMEM (RLIMIT_AS, RLIMIT_MEMLOCK, the number of mappings,
  * memory, or an exact address the task cannot have), EINTR (the task is being
@@ -77,19 +101,26 @@ extern "C" {
  * driver's mmap answers.
  */
 struct drm_gem_mmap_placed {
-	/** @handle: in: handle of the object. */
+	/** @handle: in: handle of the object; with FROM_ADDR, zero. */
 	__u32 handle;
 
 	/**
-	 * @flags: in: DRM_GEM_MMAP_PLACED_*. At least one of READ and WRITE,
-	 * at most one of FIXED and FIXED_NOREPLACE.
+	 * @flags: in: DRM_GEM_MMAP_PLACED_*. At least one of READ and WRITE but with
+	 * FROM_ADDR, at most one of FIXED and FIXED_NOREPLACE; PAGES with neither
+	 * FROM_ADDR nor POPULATE.
 	 */
 	__u32 flags;
 
-	/** @offset: in: where in the object the mapping starts. */
+	/**
+	 * @offset: in: where in the object the mapping starts; with FROM_ADDR or
+	 * PAGES, zero.
+	 */
 	__u64 offset;
 
-	/** @length: in: size of the mapping, not zero, inside the object. */
+	/**
+	 * @length: in: size of the mapping, not zero; inside the object but with
+	 * PAGES, which takes up to 2^31 - 1 pages.
+	 */
 	__u64 length;
 
 	/**
@@ -118,7 +149,10 @@ struct drm_gem_mmap_placed {
 	 */
 	__u64 align;
 
-	/** @from_addr: in: must be zero. */
+	/**
+	 * @from_addr: in: with FROM_ADDR, the address of the original, page-aligned;
+	 * otherwise zero.
+	 */
 	__u64 from_addr;
 
 	/** @pad: in: must be zero. */
@@ -341,10 +375,114 @@ struct drm_gem_sparse {
 	__u64 present;
 };
 
+/** DRM_GEM_MMAP_WINDOW_SET - set the window, or replace the one there is */
+#define DRM_GEM_MMAP_WINDOW_SET			0
+/** DRM_GEM_MMAP_WINDOW_CLEAR - mmap(2) maps as it did before any window was set */
+#define DRM_GEM_MMAP_WINDOW_CLEAR		1
+/** DRM_GEM_MMAP_WINDOW_QUERY - the window: range and flags; an empty range for none */
+#define DRM_GEM_MMAP_WINDOW_QUERY		2
+
+/** DRM_GEM_MMAP_WINDOW_TOPDOWN - prefer high addresses */
+#define DRM_GEM_MMAP_WINDOW_TOPDOWN		(1 << 0)
+
+/**
+ * struct drm_gem_mmap_window - where plain mmap(2) of this file maps
+ *
+ * For programs and libraries that call mmap(2) and cannot be changed: every
+ * mapping of this open file that the calling process makes from now on lands inside
+ * of the window, found as by DRM_IOCTL_GEM_MMAP_PLACED. The address that mmap(2) is
+ * given is a hint, honoured if it is free and inside; MAP_FIXED and
+ * MAP_FIXED_NOREPLACE map where they always did; MAP_32BIT makes no difference. When
+ * there is no room in the window, mmap(2) fails with ENOMEM. Mappings that exist stay
+ * where they are.
+ *
+ * The window is the calling process' own. Nobody inherits it: not the child of a
+ * fork(), nor the program that is executed, nor the process that the file is sent
+ * to. They map as without a window. A file has one window at a time: while the
+ * process that set it lives, others get EBUSY.
+ *
+ * Errors: EINVAL (unknown @op or flags, a member that must be zero, a range that is
+ * empty, not page-aligned or not below the end of the address space), EOPNOTSUPP (the
+ * driver cannot), EBUSY (another process has a window here), EFAULT (the struct
+ * cannot be read, or not written back, in which case the work is done).
+ */
+struct drm_gem_mmap_window {
+	/** @op: in: DRM_GEM_MMAP_WINDOW_SET and others. */
+	__u32 op;
+
+	/** @flags: DRM_GEM_MMAP_WINDOW_TOPDOWN. in: with SET, otherwise zero. out: with QUERY. */
+	__u32 flags;
+
+	/**
+	 * @range_start: lowest address, in bytes, page-aligned. in: with SET,
+	 * otherwise zero. out: with QUERY.
+	 */
+	__u64 range_start;
+
+	/** @range_end: end (exclusive) of the window, likewise. */
+	__u64 range_end;
+};
+
+/** DRM_GEM_MAP_PAGES_NONE - in &drm_gem_map_pages.pages: no page, unmap the address */
+#define DRM_GEM_MAP_PAGES_NONE			(~(__u64)0)
+
+/** DRM_GEM_MAP_PAGES_MAX - the most addresses that one call takes */
+#define DRM_GEM_MAP_PAGES_MAX			(1 << 20)
+
+/**
+ * struct drm_gem_map_pages - put pages of an object into its page windows
+ *
+ * Makes each of @count addresses show a page of the object, instead of what it
+ * showed before. The addresses are in page windows
+ * (%DRM_GEM_MMAP_PLACED_PAGES) of the calling process, in one or in several, which
+ * are windows on the same object. The same page may be at several addresses. What the
+ * pages hold belongs to the object, and stays when they are unmapped.
+ *
+ * The windows are found by address: they may have been made through any file, and
+ * the object needs no handle any more. The child of a fork() has the pages in its
+ * windows that the parent had at the time; from then on each changes its own.
+ *
+ * A call that fails has changed nothing, and a call that succeeds has changed
+ * all; threads that access the addresses meanwhile see some changed before others.
+ *
+ * Errors: EINVAL (a @count of zero; flags or @pad; a page that the object does not
+ * have; an address that is not page-aligned or is named twice; windows on two
+ * objects), E2BIG (a @count above %DRM_GEM_MAP_PAGES_MAX), ENOENT (an address is not in
+ * a page window), EFAULT (an array, or the struct, cannot be read), ENOMEM, EINTR (the task
+ * is being killed), ENODEV (the device is gone).
+ */
+struct drm_gem_map_pages {
+	/**
+	 * @addr: in: without @addrs, the first address; the others follow in a row.
+	 * Otherwise zero.
+	 */
+	__u64 addr;
+
+	/** @addrs: in: address of an array of @count addresses (__u64), or zero. */
+	__u64 addrs;
+
+	/**
+	 * @pages: in: address of an array of @count page numbers (__u64), counted from
+	 * the start of the object, or DRM_GEM_MAP_PAGES_NONE. Zero: NONE for all.
+	 */
+	__u64 pages;
+
+	/** @count: in: number of addresses, not zero. */
+	__u64 count;
+
+	/** @flags: in: must be zero. */
+	__u32 flags;
+
+	/** @pad: in: must be zero. */
+	__u32 pad;
+};
+
 #define DRM_IOCTL_GEM_MMAP_PLACED	DRM_IOWR(0xF0, struct drm_gem_mmap_placed)
 #define DRM_IOCTL_GEM_COHERENT		DRM_IOWR(0xF1, struct drm_gem_coherent)
 #define DRM_IOCTL_GEM_DIRTY		DRM_IOWR(0xF2, struct drm_gem_dirty)
 #define DRM_IOCTL_GEM_SPARSE		DRM_IOWR(0xF3, struct drm_gem_sparse)
+#define DRM_IOCTL_GEM_MMAP_WINDOW	DRM_IOWR(0xF4, struct drm_gem_mmap_window)
+#define DRM_IOCTL_GEM_MAP_PAGES		DRM_IOW(0xF5, struct drm_gem_map_pages)
 
 #if defined(__cplusplus)
 }
