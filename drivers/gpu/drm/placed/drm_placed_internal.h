@@ -6,9 +6,14 @@
 #include <linux/pgtable.h>
 #include <linux/types.h>
 
+struct drm_file;
+struct drm_gem_mmap_placed;
 struct drm_gem_object;
 struct drm_placed_runs;
+struct drm_vma_offset_node;
+struct file;
 struct maple_tree;
+struct vm_area_struct;
 
 /* A chunk is what one page of page table entries maps: 2 MiB on x86. */
 #define DRM_PLACED_CHUNK	PTRS_PER_PTE
@@ -58,6 +63,20 @@ struct drm_placed_range {
 
 int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *range,
 		      unsigned long *addr, unsigned int *gaps);
+
+unsigned long drm_placed_map_node(struct file *filp, const struct drm_gem_mmap_placed *args,
+				  struct drm_vma_offset_node *allow, u64 offset,
+				  unsigned int *gaps);
+int drm_placed_prepare(struct drm_gem_object *obj, u32 flags);
+
+bool drm_placed_is_drm_file(struct file *filp);
+unsigned long drm_placed_duplicate(const struct drm_gem_mmap_placed *args, unsigned int *gaps);
+
+/* Is the mapping a page window? */
+static inline bool drm_placed_is_pages_vma(struct vm_area_struct *vma)
+{
+	return false;
+}
 
 typedef void (*drm_placed_find_fn)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 				   struct drm_placed_runs *runs);

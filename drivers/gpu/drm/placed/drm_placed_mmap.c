@@ -50,6 +50,10 @@
  *
  * No lock of the library is held around vm_mmap().
  *
+ * The request also says what the task may map that the file may not, for maps
+ * whose right to the object is not a handle; so that there is one for exact
+ * addresses, too. See drm_placed_map_node().
+ *
  * Placement needs nothing from a driver: an object that has got a fake offset,
  * by the driver's own ioctl for that, can be mapped from its start. Two more
  * things need the driver's word, %DRIVER_GEM_PLACED. Mappings from the middle
@@ -68,18 +72,34 @@
 	(DRM_GEM_MMAP_PLACED_FIXED | DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE)
 
 #define DRM_PLACED_SUPPORTED \
-	(DRM_PLACED_PROT | DRM_PLACED_EXACT | DRM_GEM_MMAP_PLACED_TOPDOWN)
+	(DRM_PLACED_PROT | DRM_PLACED_EXACT | DRM_GEM_MMAP_PLACED_TOPDOWN | \
+	 DRM_GEM_MMAP_PLACED_FROM_ADDR)
 
 /* For devices whose driver takes part. */
 #define DRM_PLACED_OPTIONAL \
 	(DRM_GEM_MMAP_PLACED_COHERENT | DRM_GEM_MMAP_PLACED_POPULATE)
 
 /**
- * struct drm_placed_request - an address search on its way through do_mmap()
+ * struct drm_placed_request - a placed map on its way through do_mmap()
  *
  * Lives on the stack of the ioctl.
  */
 struct drm_placed_request {
+	/** @filp: the file to map. Constant, as the next four. */
+	struct file *filp;
+
+	/** @file_priv: the &drm_file of @filp, or NULL if that is no DRM file. */
+	struct drm_file *file_priv;
+
+	/** @args: how to map it. */
+	const struct drm_gem_mmap_placed *args;
+
+	/** @offset: what of @filp to map: where it starts, in bytes. */
+	unsigned long offset;
+
+	/** @allow: what may be mapped without being allowed to @file_priv, or NULL. */
+	struct drm_vma_offset_node *allow;
+
 	/**
 	 * @link: in &drm_file.placed_requests, protected by
 	 * &drm_file.placed_lock.
@@ -91,6 +111,9 @@ struct drm_placed_request {
 	 * touched by this task and need no lock.
 	 */
 	struct task_struct *task;
+
+	/** @search: do_mmap() is to search for @range. */
+	bool search;
 
 	/** @range: what to look for. */
 	struct drm_placed_range range;
@@ -150,8 +173,31 @@ static struct drm_placed_request *current_request(struct drm_file *file_priv)
 	return found;
 }
 
+/**
+ * drm_placed_may_map - is this task mapping this object by right of its own?
+ * @node: the object's
+ * @file_priv: the file that it maps, which the object is not allowed to
+ *
+ * For drm_gem_mmap(). A task that is in the middle of a placed map may have
+ * shown another right to the object than a handle, see drm_placed_map_node().
+ * Nobody else who has the file can make use of it.
+ *
+ * Return: whether to let it map the object.
+ */
+bool drm_placed_may_map(struct drm_vma_offset_node *node, struct drm_file *file_priv)
+{
+	struct drm_placed_request *req;
+
+	/* The stand-in that drm_gem_prime_mmap() makes is no more than its pointers. */
+	if (!file_priv->filp)
+		return false;
+
+	req = current_request(file_priv);
+	return req && req->allow == node;
+}
+
 /* Search the current task's address space. */
-static unsigned long search_mm(struct drm_placed_request *req)
+static unsigned long search_mm(const struct drm_placed_range *range, unsigned int *gaps)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long addr;
@@ -159,7 +205,7 @@ static unsigned long search_mm(struct drm_placed_request *req)
 
 	mmap_assert_locked(mm);
 
-	ret = drm_placed_search(&mm->mm_mt, &req->range, &addr, &req->gaps);
+	ret = drm_placed_search(&mm->mm_mt, range, &addr, gaps);
 	return ret ? ret : addr;
 }
 
@@ -186,11 +232,11 @@ unsigned long drm_gem_get_unmapped_area(struct file *filp, unsigned long addr,
 {
 	struct drm_placed_request *req = current_request(filp->private_data);
 
-	if (!req || WARN_ON_ONCE(len != req->range.length))
+	if (!req || !req->search || WARN_ON_ONCE(len != req->range.length))
 		return drm_placed_default_area(filp, addr, len, pgoff, flags);
 
 	mmap_assert_write_locked(current->mm);
-	addr = search_mm(req);
+	addr = search_mm(&req->range, &req->gaps);
 	if (IS_ERR_VALUE(addr))
 		return addr;
 
@@ -218,43 +264,56 @@ static unsigned long placed_map_flags(u32 flags)
 	return MAP_SHARED | (flags & DRM_GEM_MMAP_PLACED_POPULATE ? MAP_POPULATE : 0);
 }
 
-/* Map at an exact address. */
-static unsigned long map_exact(struct drm_file *file_priv,
-			       const struct drm_gem_mmap_placed *args,
-			       unsigned long addr, unsigned long flag,
-			       unsigned long offset)
+/*
+ * The mapping itself, with the request where drm_gem_get_unmapped_area() and
+ * drm_placed_may_map() find it.
+ */
+static unsigned long map_request(struct drm_placed_request *req, unsigned long addr,
+				 unsigned long flag)
 {
-	return vm_mmap(file_priv->filp, addr, args->length, placed_prot(args->flags),
-		       placed_map_flags(args->flags) | flag, offset);
-}
+	const struct drm_gem_mmap_placed *args = req->args;
+	struct drm_file *file_priv = req->file_priv;
 
-/* Search and map in do_mmap(), through drm_gem_get_unmapped_area(). */
-static unsigned long map_by_hook(struct drm_file *file_priv,
-				 const struct drm_gem_mmap_placed *args,
-				 struct drm_placed_request *req,
-				 unsigned long offset)
-{
-	unsigned long addr;
+	if (file_priv) {
+		spin_lock(&file_priv->placed_lock);
+		list_add(&req->link, &file_priv->placed_requests);
+		spin_unlock(&file_priv->placed_lock);
+	}
 
-	spin_lock(&file_priv->placed_lock);
-	list_add(&req->link, &file_priv->placed_requests);
-	spin_unlock(&file_priv->placed_lock);
+	addr = vm_mmap(req->filp, addr, args->length, placed_prot(args->flags),
+		       placed_map_flags(args->flags) | flag, req->offset);
 
-	addr = vm_mmap(file_priv->filp, 0, args->length, placed_prot(args->flags),
-		       placed_map_flags(args->flags), offset);
-
-	spin_lock(&file_priv->placed_lock);
-	list_del(&req->link);
-	spin_unlock(&file_priv->placed_lock);
+	if (file_priv) {
+		spin_lock(&file_priv->placed_lock);
+		list_del(&req->link);
+		spin_unlock(&file_priv->placed_lock);
+	}
 
 	return addr;
 }
 
+/* Map at an exact address. */
+static unsigned long map_exact(struct drm_placed_request *req)
+{
+	u64 addr = req->args->addr;
+
+	/* A 32-bit kernel must not fold an address it cannot express. */
+	if (addr > ULONG_MAX)
+		return -ENOMEM;
+
+	return map_request(req, addr, req->args->flags & DRM_GEM_MMAP_PLACED_FIXED ?
+			   MAP_FIXED : MAP_FIXED_NOREPLACE);
+}
+
+/* Search and map in do_mmap(), through drm_gem_get_unmapped_area(). */
+static unsigned long map_by_hook(struct drm_placed_request *req)
+{
+	req->search = true;
+	return map_request(req, 0, 0);
+}
+
 /* Search, then claim; again if another thread was faster. */
-static unsigned long map_by_claim(struct drm_file *file_priv,
-				  const struct drm_gem_mmap_placed *args,
-				  struct drm_placed_request *req,
-				  unsigned long offset)
+static unsigned long map_by_claim(struct drm_placed_request *req)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long addr;
@@ -262,14 +321,32 @@ static unsigned long map_by_claim(struct drm_file *file_priv,
 	do {
 		if (mmap_read_lock_killable(mm))
 			return -EINTR;
-		addr = search_mm(req);
+		addr = search_mm(&req->range, &req->gaps);
 		mmap_read_unlock(mm);
 
 		if (!IS_ERR_VALUE(addr))
-			addr = map_exact(file_priv, args, addr, MAP_FIXED_NOREPLACE, offset);
+			addr = map_request(req, addr, MAP_FIXED_NOREPLACE);
 	} while (addr == -EEXIST && !fatal_signal_pending(current));
 
 	return addr == -EEXIST ? -EINTR : addr;
+}
+
+/* What the members that say what to map must be, when it is a mapping. */
+static int check_from_addr(const struct drm_gem_mmap_placed *args)
+{
+	u64 end;
+
+	if (args->handle || args->offset || !PAGE_ALIGNED(args->from_addr) ||
+	    check_add_overflow(args->from_addr, args->length, &end))
+		return -EINVAL;
+
+	return 0;
+}
+
+/* And when it is an object by its handle. */
+static int check_handle(const struct drm_gem_mmap_placed *args)
+{
+	return args->from_addr || !(args->flags & DRM_PLACED_PROT) ? -EINVAL : 0;
 }
 
 /* Everything that can be said of the arguments without looking at the object. */
@@ -277,17 +354,16 @@ static int check_args(const struct drm_gem_mmap_placed *args)
 {
 	u32 exact = args->flags & DRM_PLACED_EXACT;
 	u64 end;
+	int ret;
 
-	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_PLACED_OPTIONAL |
-			    DRM_GEM_MMAP_PLACED_FROM_ADDR) ||
-	    args->pad || !(args->flags & DRM_PLACED_PROT) || exact == DRM_PLACED_EXACT)
+	if (args->flags & ~(DRM_PLACED_SUPPORTED | DRM_PLACED_OPTIONAL) ||
+	    args->pad || exact == DRM_PLACED_EXACT)
 		return -EINVAL;
 
-	if (args->flags & DRM_GEM_MMAP_PLACED_FROM_ADDR)
-		return -EOPNOTSUPP;
-
-	if (args->from_addr)
-		return -EINVAL;
+	ret = args->flags & DRM_GEM_MMAP_PLACED_FROM_ADDR ? check_from_addr(args) :
+							    check_handle(args);
+	if (ret)
+		return ret;
 
 	if (!args->length ||
 	    !PAGE_ALIGNED(args->offset | args->length | args->addr |
@@ -391,26 +467,91 @@ static int fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_
 	return 0;
 }
 
-/* Find a place and map @obj there. */
-static unsigned long map_search(struct drm_file *file_priv,
-				const struct drm_gem_mmap_placed *args,
-				unsigned long offset, unsigned int *gaps)
+/* The drm_file of an open file, or NULL if that is no DRM device's. */
+static struct drm_file *to_drm_file(struct file *filp)
 {
-	struct drm_placed_request req = { .task = current };
+	return drm_placed_is_drm_file(filp) ? filp->private_data : NULL;
+}
+
+/**
+ * drm_placed_map_node - map a part of a file as a placed map asks
+ * @filp: the file: of a DRM device or a dma-buf
+ * @args: length, place and rights of the mapping; its offset only serves to
+ *	choose an address that suits huge pages. Checked; handle and from_addr are of
+ *	no account
+ * @allow: NULL, or the node of a GEM object that this task may map whatever rights
+ *	the file has to it; of no account if @filp is no DRM file, or its driver does
+ *	not map by drm_gem_mmap()
+ * @offset: where in the file the mapping starts, in bytes: for a DRM file the fake
+ *	offset of the object and the offset in it
+ * @gaps: in and out: the number of gaps that were looked at is added
+ *
+ * What is common to all placed maps once it is clear what they map: search and
+ * mapping in one step, as the overview has it.
+ *
+ * Locking: takes mmap_lock of the calling process and, inside, the locks of
+ * the driver's mmap. The caller holds none of these, and a reference to @filp
+ * and to the object of @allow.
+ *
+ * Return: the address, or a negative errno.
+ */
+unsigned long drm_placed_map_node(struct file *filp, const struct drm_gem_mmap_placed *args,
+				  struct drm_vma_offset_node *allow, u64 offset,
+				  unsigned int *gaps)
+{
+	struct drm_placed_request req = {
+		.filp = filp,
+		.file_priv = to_drm_file(filp),
+		.args = args,
+		.offset = offset,
+		.allow = allow,
+		.task = current,
+	};
 	unsigned long addr;
 	int ret;
+
+	/* Offsets in bytes may be more than a 32-bit kernel can pass on. */
+	if (offset + args->length - 1 > ULONG_MAX)
+		return -ENOMEM;
+
+	if (args->flags & DRM_PLACED_EXACT)
+		return map_exact(&req);
 
 	ret = fill_range(args, &req.range);
 	if (ret)
 		return ret;
 
-	if (file_priv->filp->f_op->get_unmapped_area == drm_gem_get_unmapped_area)
-		addr = map_by_hook(file_priv, args, &req, offset);
+	if (filp->f_op->get_unmapped_area == drm_gem_get_unmapped_area)
+		addr = map_by_hook(&req);
 	else
-		addr = map_by_claim(file_priv, args, &req, offset);
+		addr = map_by_claim(&req);
 
-	*gaps = req.gaps;
+	*gaps += req.gaps;
 	return addr;
+}
+
+/**
+ * drm_placed_prepare - do to an object what a placed map asks for beforehand
+ * @obj: the object
+ * @flags: DRM_GEM_MMAP_PLACED_*, with the rights that the mapping will have
+ *
+ * Makes it coherent, if that is among @flags.
+ *
+ * Return: 0 or a negative errno: -EOPNOTSUPP if its driver does not know one of
+ * the flags.
+ */
+int drm_placed_prepare(struct drm_gem_object *obj, u32 flags)
+{
+	int ret;
+
+	if (flags & DRM_PLACED_OPTIONAL & ~optional_flags(obj->dev->driver->placed))
+		return -EOPNOTSUPP;
+
+	if (!(flags & DRM_GEM_MMAP_PLACED_COHERENT))
+		return 0;
+
+	ret = drm_placed_make_coherent(obj, placed_coherent(flags));
+	return ret < 0 ? ret : 0;
 }
 
 /* May this file map this part of this object, if mm agrees? */
@@ -446,37 +587,50 @@ static int check_object(struct drm_file *file_priv, struct drm_gem_object *obj,
 static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_object *obj,
 				const struct drm_gem_mmap_placed *args, unsigned int *gaps)
 {
-	unsigned long flag = args->flags & DRM_GEM_MMAP_PLACED_FIXED ?
-			     MAP_FIXED : MAP_FIXED_NOREPLACE;
-	u64 offset;
 	int ret;
 
 	ret = check_object(file_priv, obj, args);
 	if (ret)
 		return ret;
 
-	if (args->flags & DRM_PLACED_OPTIONAL & ~optional_flags(obj->dev->driver->placed))
-		return -EOPNOTSUPP;
+	ret = drm_placed_prepare(obj, args->flags);
+	if (ret)
+		return ret;
 
-	if (args->flags & DRM_GEM_MMAP_PLACED_COHERENT) {
-		ret = drm_placed_make_coherent(obj, placed_coherent(args->flags));
-		if (ret < 0)
-			return ret;
-	}
+	return drm_placed_map_node(file_priv->filp, args, NULL,
+				   drm_vma_node_offset_addr(&obj->vma_node) + args->offset, gaps);
+}
 
-	/* Offsets in bytes may be more than a 32-bit kernel can pass on. */
-	offset = drm_vma_node_offset_addr(&obj->vma_node) + args->offset;
-	if (offset + args->length - 1 > ULONG_MAX)
-		return -ENOMEM;
+static unsigned long map_handle(struct drm_file *file_priv,
+				const struct drm_gem_mmap_placed *args, unsigned int *gaps)
+{
+	struct drm_gem_object *obj;
+	unsigned long addr;
 
-	if (!(args->flags & DRM_PLACED_EXACT))
-		return map_search(file_priv, args, offset, gaps);
+	obj = drm_gem_object_lookup(file_priv, args->handle);
+	if (!obj)
+		return -ENOENT;
 
-	/* A 32-bit kernel must not fold an address it cannot express. */
-	if (args->addr > ULONG_MAX)
-		return -ENOMEM;
+	addr = map_object(file_priv, obj, args, gaps);
+	drm_gem_object_put(obj);
 
-	return map_exact(file_priv, args, args->addr, flag, offset);
+	return addr;
+}
+
+/* Map, by way of what the arguments name. */
+static unsigned long map(struct drm_file *file_priv, const struct drm_gem_mmap_placed *args,
+			 unsigned int *gaps)
+{
+	int ret;
+
+	ret = check_args(args);
+	if (ret)
+		return ret;
+
+	if (args->flags & DRM_GEM_MMAP_PLACED_FROM_ADDR)
+		return drm_placed_duplicate(args, gaps);
+
+	return map_handle(file_priv, args, gaps);
 }
 
 /**
@@ -497,34 +651,18 @@ int drm_gem_mmap_placed_ioctl(struct drm_device *dev, void *data,
 			      struct drm_file *file_priv)
 {
 	struct drm_gem_mmap_placed *args = data;
-	struct drm_gem_object *obj;
 	unsigned int gaps = 0;
 	unsigned long addr;
-	int ret;
 
 	if (!drm_core_check_feature(dev, DRIVER_GEM))
 		return -EOPNOTSUPP;
 
-	ret = check_args(args);
-	if (ret) {
-		addr = ret;
-		goto out;
-	}
-
-	obj = drm_gem_object_lookup(file_priv, args->handle);
-	if (!obj) {
-		addr = -ENOENT;
-		goto out;
-	}
-
-	addr = map_object(file_priv, obj, args, &gaps);
-	drm_gem_object_put(obj);
+	addr = map(file_priv, args, &gaps);
 
 	/* RLIMIT_MEMLOCK. DRM's callers take EAGAIN for a reason to try again. */
 	if (addr == -EAGAIN)
 		addr = -ENOMEM;
 
-out:
 	if (IS_ERR_VALUE(addr)) {
 		trace_drm_placed_map_failed(dev, args, addr, gaps);
 		return addr;

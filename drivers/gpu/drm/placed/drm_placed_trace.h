@@ -41,6 +41,7 @@ DECLARE_EVENT_CLASS(drm_placed_mmap,
 		__field(u64, range_start)
 		__field(u64, range_end)
 		__field(u64, align)
+		__field(u64, from_addr)
 		__field(unsigned long, result)
 		__field(unsigned int, gaps)
 	),
@@ -54,13 +55,15 @@ DECLARE_EVENT_CLASS(drm_placed_mmap,
 		__entry->range_start = args->range_start;
 		__entry->range_end = args->range_end;
 		__entry->align = args->align;
+		__entry->from_addr = args->from_addr;
 		__entry->result = result;
 		__entry->gaps = gaps;
 	),
-	TP_printk("driver=%s handle=%u offset=0x%llx length=0x%llx flags=%s addr=0x%llx range=[0x%llx,0x%llx) align=0x%llx gaps=%u result=0x%lx error=%ld",
+	TP_printk("driver=%s handle=%u offset=0x%llx length=0x%llx flags=%s addr=0x%llx range=[0x%llx,0x%llx) align=0x%llx from=0x%llx gaps=%u result=0x%lx error=%ld",
 		  __get_str(driver), __entry->handle, __entry->offset, __entry->length,
 		  DRM_PLACED_SHOW_FLAGS(__entry->flags), __entry->addr,
-		  __entry->range_start, __entry->range_end, __entry->align, __entry->gaps,
+		  __entry->range_start, __entry->range_end, __entry->align,
+		  __entry->from_addr, __entry->gaps,
 		  IS_ERR_VALUE(__entry->result) ? 0 : __entry->result,
 		  IS_ERR_VALUE(__entry->result) ? (long)__entry->result : 0)
 );
