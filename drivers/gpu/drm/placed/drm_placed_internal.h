@@ -72,11 +72,7 @@ int drm_placed_prepare(struct drm_gem_object *obj, u32 flags);
 bool drm_placed_is_drm_file(struct file *filp);
 unsigned long drm_placed_duplicate(const struct drm_gem_mmap_placed *args, unsigned int *gaps);
 
-/* Is the mapping a page window? */
-static inline bool drm_placed_is_pages_vma(struct vm_area_struct *vma)
-{
-	return false;
-}
+bool drm_placed_is_pages_vma(const struct vm_area_struct *vma);
 
 typedef void (*drm_placed_find_fn)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 				   struct drm_placed_runs *runs);
@@ -94,6 +90,11 @@ static inline int drm_placed_populate_errno(int err)
 {
 	return !err || err == -ENOMEM || err == -EINTR ? err : -EFAULT;
 }
+
+/* drm_placed_populate.c */
+int drm_placed_lock_memory(struct drm_gem_object *obj, int *idx);
+void drm_placed_unlock_memory(struct drm_gem_object *obj, int idx);
+int drm_placed_get_touched(struct drm_gem_object *obj, pgoff_t page);
 
 int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags);
 

@@ -55,8 +55,16 @@ bool drm_placed_map_can_be_huge(void)
 }
 EXPORT_SYMBOL_GPL(drm_placed_map_can_be_huge);
 
-static pgprot_t prot_of(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
-			unsigned long pfn)
+/**
+ * drm_placed_map_prot - how the pages of an object are mapped
+ * @vma: the mapping
+ * @memory: where the pages are
+ * @pfn: one of them: the memory of an object is all of one kind
+ *
+ * Return: the protection and caching of entries.
+ */
+pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
+			     unsigned long pfn)
 {
 	pgprot_t prot = vma->vm_page_prot;
 
@@ -65,7 +73,14 @@ static pgprot_t prot_of(struct vm_area_struct *vma, const struct drm_placed_memo
 	return prot;
 }
 
-static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
+/**
+ * drm_placed_map_alloc_pmd - find the entry of the page middle directory, or make room for it
+ * @mm: the address space
+ * @addr: the address
+ *
+ * Return: the entry, or NULL if there is no memory.
+ */
+pmd_t *drm_placed_map_alloc_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
 	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
@@ -88,7 +103,7 @@ static bool map_huge(struct vm_area_struct *vma, const struct drm_placed_memory 
 	ptl = pmd_lock(vma->vm_mm, pmd);
 	done = pmd_none(*pmd);
 	if (done) {
-		pmd_t entry = pfn_pmd(pfn, prot_of(vma, memory, pfn));
+		pmd_t entry = pfn_pmd(pfn, drm_placed_map_prot(vma, memory, pfn));
 
 		set_pmd_at(vma->vm_mm, addr, pmd, pmd_mkspecial(pmd_mkhuge(entry)));
 		update_mmu_cache_pmd(vma, addr, pmd);
@@ -140,7 +155,7 @@ static int map_table(struct vm_area_struct *vma, struct drm_gem_object *obj,
 		pfn = memory->pfn(obj, page, &count);
 		if (pfn != DRM_PLACED_NO_PFN) {
 			if (!pgprot_val(prot))
-				prot = prot_of(vma, memory, pfn);
+				prot = drm_placed_map_prot(vma, memory, pfn);
 			map_run(vma, ptes + ((addr - start) >> PAGE_SHIFT), addr, pfn, count,
 				prot);
 		}
@@ -178,7 +193,7 @@ int drm_placed_map(struct vm_area_struct *vma, struct drm_gem_object *obj,
 	int ret;
 
 	for (addr = start; addr < end; addr = next) {
-		pmd_t *pmd = alloc_pmd(vma->vm_mm, addr);
+		pmd_t *pmd = drm_placed_map_alloc_pmd(vma->vm_mm, addr);
 
 		next = pmd_addr_end(addr, end);
 		if (!pmd)

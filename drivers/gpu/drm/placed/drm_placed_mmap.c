@@ -15,6 +15,7 @@
 
 #include "drm_placed_compat.h"
 #include "drm_placed_internal.h"
+#include "drm_placed_pages.h"
 #include "drm_placed_track.h"
 
 #define CREATE_TRACE_POINTS
@@ -77,7 +78,8 @@
 
 /* For devices whose driver takes part. */
 #define DRM_PLACED_OPTIONAL \
-	(DRM_GEM_MMAP_PLACED_COHERENT | DRM_GEM_MMAP_PLACED_POPULATE)
+	(DRM_GEM_MMAP_PLACED_COHERENT | DRM_GEM_MMAP_PLACED_POPULATE | \
+	 DRM_GEM_MMAP_PLACED_PAGES)
 
 /**
  * struct drm_placed_request - a placed map on its way through do_mmap()
@@ -137,7 +139,7 @@ static u32 optional_flags(const struct drm_placed_funcs *funcs)
 	if (!funcs)
 		return 0;
 
-	return DRM_GEM_MMAP_PLACED_POPULATE |
+	return DRM_GEM_MMAP_PLACED_POPULATE | DRM_GEM_MMAP_PLACED_PAGES |
 	       (funcs->coherent ? DRM_GEM_MMAP_PLACED_COHERENT : 0);
 }
 
@@ -336,7 +338,8 @@ static int check_from_addr(const struct drm_gem_mmap_placed *args)
 {
 	u64 end;
 
-	if (args->handle || args->offset || !PAGE_ALIGNED(args->from_addr) ||
+	if (args->handle || args->offset || args->flags & DRM_GEM_MMAP_PLACED_PAGES ||
+	    !PAGE_ALIGNED(args->from_addr) ||
 	    check_add_overflow(args->from_addr, args->length, &end))
 		return -EINVAL;
 
@@ -346,7 +349,15 @@ static int check_from_addr(const struct drm_gem_mmap_placed *args)
 /* And when it is an object by its handle. */
 static int check_handle(const struct drm_gem_mmap_placed *args)
 {
-	return args->from_addr || !(args->flags & DRM_PLACED_PROT) ? -EINVAL : 0;
+	if (args->from_addr || !(args->flags & DRM_PLACED_PROT))
+		return -EINVAL;
+
+	/* A page window starts with nothing of the object. */
+	if (args->flags & DRM_GEM_MMAP_PLACED_PAGES &&
+	    (args->offset || args->flags & DRM_GEM_MMAP_PLACED_POPULATE))
+		return -EINVAL;
+
+	return 0;
 }
 
 /* Everything that can be said of the arguments without looking at the object. */
@@ -558,7 +569,9 @@ int drm_placed_prepare(struct drm_gem_object *obj, u32 flags)
 static int check_object(struct drm_file *file_priv, struct drm_gem_object *obj,
 			const struct drm_gem_mmap_placed *args)
 {
-	if (args->offset >= obj->size || args->length > obj->size - args->offset)
+	if (args->offset >= obj->size ||
+	    (args->length > obj->size - args->offset &&
+	     !(args->flags & DRM_GEM_MMAP_PLACED_PAGES)))
 		return -EINVAL;
 
 	if (!obj->funcs->mmap && !obj->funcs->vm_ops)
@@ -584,6 +597,22 @@ static int check_object(struct drm_file *file_priv, struct drm_gem_object *obj,
 	return 0;
 }
 
+/* The window goes away with the last mapping of it, or now. */
+static unsigned long map_window(struct drm_file *file_priv, struct drm_gem_object *obj,
+				const struct drm_gem_mmap_placed *args, unsigned int *gaps)
+{
+	struct drm_placed_pages *pages = drm_placed_pages_create(obj, args->length);
+	unsigned long addr;
+
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+
+	addr = drm_placed_map_node(file_priv->filp, args, &pages->base.vma_node,
+				   drm_vma_node_offset_addr(&pages->base.vma_node), gaps);
+	drm_gem_object_put(&pages->base);
+	return addr;
+}
+
 static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_object *obj,
 				const struct drm_gem_mmap_placed *args, unsigned int *gaps)
 {
@@ -596,6 +625,9 @@ static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_objec
 	ret = drm_placed_prepare(obj, args->flags);
 	if (ret)
 		return ret;
+
+	if (args->flags & DRM_GEM_MMAP_PLACED_PAGES)
+		return map_window(file_priv, obj, args, gaps);
 
 	return drm_placed_map_node(file_priv->filp, args, NULL,
 				   drm_vma_node_offset_addr(&obj->vma_node) + args->offset, gaps);

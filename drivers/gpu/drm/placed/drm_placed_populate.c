@@ -47,12 +47,20 @@ static pgoff_t start_of(struct drm_gem_object *obj)
 	return drm_vma_node_start(&obj->vma_node);
 }
 
-/*
- * The memory stays, and so does the device if the memory is its own: unplugging
- * removes all entries after those who are in here have left. idx is for
- * unlock_memory().
+/**
+ * drm_placed_lock_memory - keep the memory of an object where it is
+ * @obj: the object, with &drm_gem_object_funcs.placed
+ * @idx: out: for drm_placed_unlock_memory()
+ *
+ * So does the device stay, if the memory is its own: unplugging removes all entries
+ * after those who are in here have left.
+ *
+ * Locking: takes &drm_placed_memory.lock, and keeps it.
+ *
+ * Return: 0; -EINTR, only if the task is being killed; or -EFAULT, if an access would be
+ * SIGBUS.
  */
-static int lock_memory(struct drm_gem_object *obj, int *idx)
+int drm_placed_lock_memory(struct drm_gem_object *obj, int *idx)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 	int ret;
@@ -66,7 +74,12 @@ static int lock_memory(struct drm_gem_object *obj, int *idx)
 	return ret;
 }
 
-static void unlock_memory(struct drm_gem_object *obj, int idx)
+/**
+ * drm_placed_unlock_memory - the end of drm_placed_lock_memory()
+ * @obj: the object
+ * @idx: what it said
+ */
+void drm_placed_unlock_memory(struct drm_gem_object *obj, int idx)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 
@@ -98,11 +111,19 @@ static int get_ahead(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, p
 	return get_memory(obj, first, count);
 }
 
-/*
- * What a page that is touched needs: it, or if nothing of its chunk has memory, all
- * of it, as far as the object goes; and it alone if that is too much.
+/**
+ * drm_placed_get_touched - get what a page that is touched needs
+ * @obj: the object
+ * @page: the page
+ *
+ * That is the page, or if nothing of its chunk has memory, all of it, as far as the
+ * object goes; and the page alone if that is too much.
+ *
+ * Locking: between drm_placed_lock_memory() and drm_placed_unlock_memory().
+ *
+ * Return: 0 or -ENOMEM.
  */
-static int get_touched(struct drm_gem_object *obj, pgoff_t page)
+int drm_placed_get_touched(struct drm_gem_object *obj, pgoff_t page)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 	pgoff_t first = round_down(page, DRM_PLACED_CHUNK);
@@ -143,7 +164,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 	if (page + ((end - start) >> PAGE_SHIFT) > obj->size >> PAGE_SHIFT)
 		return -EFAULT;
 
-	ret = lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, &idx);
 	if (ret)
 		return ret;
 
@@ -165,7 +186,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 			break;
 		page += count;
 	}
-	unlock_memory(obj, idx);
+	drm_placed_unlock_memory(obj, idx);
 
 	return (long)((addr - start) >> PAGE_SHIFT) ?: drm_placed_populate_errno(ret);
 }
@@ -244,16 +265,16 @@ vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 	if (page >= obj->size >> PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
 
-	ret = lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, &idx);
 	if (ret)
 		return to_fault(ret);
 
-	ret = get_touched(obj, page);
+	ret = drm_placed_get_touched(obj, page);
 	if (!ret) {
 		fault_window(vmf, page, &start, &end);
 		ret = drm_placed_map(vmf->vma, obj, obj->funcs->placed, start, end);
 	}
-	unlock_memory(obj, idx);
+	drm_placed_unlock_memory(obj, idx);
 
 	return to_fault(ret);
 }
@@ -290,19 +311,19 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (page + PTRS_PER_PTE > obj->size >> PAGE_SHIFT)
 		return VM_FAULT_FALLBACK;
 
-	ret = lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, &idx);
 	if (ret)
 		return to_fault(ret);
 
 	if (memory->chunks)
-		get_touched(obj, linear_page_index(vma, vmf->address) - start_of(obj));
+		drm_placed_get_touched(obj, linear_page_index(vma, vmf->address) - start_of(obj));
 
 	pfn = memory->pfn(obj, page, &count);
 	if (pfn != DRM_PLACED_NO_PFN && count == PTRS_PER_PTE && IS_ALIGNED(pfn, PTRS_PER_PTE))
 		ret = drm_placed_map(vma, obj, memory, addr, addr + PMD_SIZE);
 	else
 		ret = -ENOENT;
-	unlock_memory(obj, idx);
+	drm_placed_unlock_memory(obj, idx);
 
 	return ret == -ENOENT ? VM_FAULT_FALLBACK : to_fault(ret);
 }

@@ -16,6 +16,7 @@
 
 #include "drm_placed_internal.h"
 #include "drm_placed_memory.h"
+#include "drm_placed_pages.h"
 #include "drm_placed_runs.h"
 #include "drm_placed_sparse.h"
 #include "drm_placed_store.h"
@@ -198,6 +199,7 @@ static void drop_pages(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 	unmap_mapping_range(obj->dev->anon_inode->i_mapping,
 			    (loff_t)(drm_vma_node_start(&obj->vma_node) + first) << PAGE_SHIFT,
 			    (loff_t)count << PAGE_SHIFT, 1);
+	drm_placed_scatter_zap(obj, first, count);
 	drm_placed_store_put(store, first, count);
 	trace_drm_placed_discard(obj, first, count, before - store->present);
 }

@@ -25,7 +25,8 @@
 		      { DRM_GEM_MMAP_PLACED_TOPDOWN, "TOPDOWN" }, \
 		      { DRM_GEM_MMAP_PLACED_COHERENT, "COHERENT" }, \
 		      { DRM_GEM_MMAP_PLACED_POPULATE, "POPULATE" }, \
-		      { DRM_GEM_MMAP_PLACED_FROM_ADDR, "FROM_ADDR" })
+		      { DRM_GEM_MMAP_PLACED_FROM_ADDR, "FROM_ADDR" }, \
+		      { DRM_GEM_MMAP_PLACED_PAGES, "PAGES" })
 
 DECLARE_EVENT_CLASS(drm_placed_mmap,
 	TP_PROTO(struct drm_device *dev, const struct drm_gem_mmap_placed *args,
@@ -220,6 +221,11 @@ DEFINE_EVENT(drm_placed_done, drm_placed_read_back,
 
 /* A range of a sparse object was populated by DRM_IOCTL_GEM_SPARSE. */
 DEFINE_EVENT(drm_placed_done, drm_placed_populate,
+	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
+	TP_ARGS(obj, first, count, error));
+
+/* Pages of an object were put into windows. Here, first is an address, in pages. */
+DEFINE_EVENT(drm_placed_done, drm_placed_map_pages,
 	TP_PROTO(struct drm_gem_object *obj, pgoff_t first, pgoff_t count, int error),
 	TP_ARGS(obj, first, count, error));
 

@@ -21,6 +21,7 @@
 
 #include "drm_placed_compat.h"
 #include "drm_placed_memory.h"
+#include "drm_placed_pages.h"
 #include "drm_placed_runs.h"
 #include "drm_placed_sparse.h"
 #include "drm_placed_track_internal.h"
@@ -66,7 +67,8 @@
  * Mappings that cannot be read do not take part in any of this.
  *
  * Locks, outer to inner: mmap_lock, dma_resv, &drm_placed_funcs.lock,
- * &drm_placed_track.lock, &drm_placed_store.lock, i_mmap_rwsem, page table locks.
+ * &drm_placed_track.lock, &drm_placed_store.lock, &drm_placed_windows.lock, i_mmap_rwsem,
+ * page table locks.
  * Nobody waits for the device with &drm_placed_track.lock held other than for room in its queue.
  */
 
@@ -853,7 +855,11 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 					 drm_placed_chunk_pages(track, index));
 	note_state(track, index, chunk, before);
 
-	if (drm_placed_broken(track->obj->dev, OPEN) && vmf->vma->vm_flags & VM_PFNMAP) {
+	if (drm_placed_is_pages_vma(vmf->vma)) {
+		window = (struct drm_placed_window) { page % DRM_PLACED_CHUNK, 1 };
+		ret = drm_placed_walk_map_page(track, vmf->vma, vmf->address & PAGE_MASK, page,
+					       true);
+	} else if (drm_placed_broken(track->obj->dev, OPEN) && vmf->vma->vm_flags & VM_PFNMAP) {
 		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);
 		ret = 0;
 	} else {
@@ -1000,6 +1006,88 @@ static void drm_placed_track_zap(struct vm_area_struct *vma, unsigned long start
 				 unsigned long end)
 {
 	drm_placed_walk_zap(drm_placed_track_of(vma), vma, start, end);
+}
+
+/*
+ * Page windows
+ */
+
+/* The page that is shown where a window has faulted. */
+static u32 window_page(const struct vm_fault *vmf)
+{
+	struct drm_placed_view *view = drm_placed_view_of(vmf->vma);
+	u32 page;
+
+	rcu_read_lock();
+	page = drm_placed_slots_page(rcu_dereference(view->slots),
+				     drm_placed_slot_of(vmf->vma, vmf->address));
+	rcu_read_unlock();
+	return page;
+}
+
+static vm_fault_t track_pages_access(struct vm_fault *vmf, bool write)
+{
+	struct drm_placed_track *track = drm_placed_view_of(vmf->vma)->pages->obj->placed;
+	struct drm_placed_chunk *chunk;
+	u32 page = window_page(vmf);
+	vm_fault_t ret;
+
+	if (page == DRM_PLACED_NO_PAGE)
+		return VM_FAULT_SIGSEGV;
+
+	chunk = lock_chunk(vmf, track, page / DRM_PLACED_CHUNK, &ret);
+	if (!chunk)
+		return ret;
+
+	/* It changes with the tracker's lock held. If it has, the access comes again. */
+	if (window_page(vmf) != page) {
+		mutex_unlock(&track->lock);
+		return VM_FAULT_NOPAGE;
+	}
+
+	if (drm_placed_sparse_begin(track->obj, page, 1, NULL)) {
+		/* As in track_access(). */
+		ret = VM_FAULT_SIGBUS;
+		goto out_end;
+	}
+
+	xa_set_mark(&track->chunks, page / DRM_PLACED_CHUNK, DRM_PLACED_MAPPED);
+	if (write)
+		ret = open_pages(vmf, track, chunk, page);
+	else
+		ret = drm_placed_walk_map_page(track, vmf->vma, vmf->address & PAGE_MASK, page,
+					       false);
+
+out_end:
+	drm_placed_sparse_end(track->obj);
+	mutex_unlock(&track->lock);
+	return ret;
+}
+
+/**
+ * drm_placed_track_pages_fault - &vm_operations_struct.fault of tracked page windows
+ * @vmf: the fault
+ *
+ * Locking: mmap_lock is held. Takes &drm_placed_track.lock and what is inside.
+ *
+ * Return: %VM_FAULT_SIGSEGV where nothing is shown; otherwise as for any tracked mapping.
+ */
+vm_fault_t drm_placed_track_pages_fault(struct vm_fault *vmf)
+{
+	return track_pages_access(vmf, vmf->flags & FAULT_FLAG_WRITE);
+}
+
+/**
+ * drm_placed_track_pages_mkwrite - &vm_operations_struct.pfn_mkwrite of tracked page windows
+ * @vmf: the fault
+ *
+ * Locking: as for drm_placed_track_pages_fault().
+ *
+ * Return: as drm_placed_track_pages_fault().
+ */
+vm_fault_t drm_placed_track_pages_mkwrite(struct vm_fault *vmf)
+{
+	return track_pages_access(vmf, true);
 }
 
 /*
@@ -1302,7 +1390,7 @@ static int drm_placed_track_discard(struct vm_area_struct *vma, unsigned long st
 
 	/* The lock keeps faults off, as drm_placed_walk_zap() wants it. */
 	mutex_lock(&track->lock);
-	drm_placed_walk_remove(vma, start, end);
+	drm_placed_walk_remove(track, vma, start, end);
 	mutex_unlock(&track->lock);
 	return 0;
 }

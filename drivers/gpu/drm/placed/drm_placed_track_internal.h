@@ -251,6 +251,8 @@ void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 int drm_placed_take_error(struct drm_gem_object *obj);
 int drm_placed_track_allocate(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
 int drm_placed_track_remove(struct drm_gem_object *obj, pgoff_t first, pgoff_t count);
+vm_fault_t drm_placed_track_pages_fault(struct vm_fault *vmf);
+vm_fault_t drm_placed_track_pages_mkwrite(struct vm_fault *vmf);
 
 /* drm_placed_walk.c */
 void drm_placed_walk_collect(struct drm_placed_track *track);
@@ -262,7 +264,12 @@ pmd_t *drm_placed_walk_pmd(struct mm_struct *mm, unsigned long addr);
 vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_struct *vma,
 			       unsigned long index, const struct drm_placed_window *window,
 			       unsigned long addr, bool write, bool fault);
-void drm_placed_walk_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+vm_fault_t drm_placed_walk_map_page(struct drm_placed_track *track, struct vm_area_struct *vma,
+				    unsigned long addr, pgoff_t page, bool write);
+void drm_placed_walk_remove(struct drm_placed_track *track, struct vm_area_struct *vma,
+			    unsigned long start, unsigned long end);
+void drm_placed_walk_zap_pages(struct drm_placed_track *track, struct vm_area_struct *vma,
+			       unsigned long start, unsigned long end);
 
 /* drm_placed_huge.c */
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP

@@ -14,6 +14,7 @@
 
 #include "drm_placed_compat.h"
 #include "drm_placed_memory.h"
+#include "drm_placed_pages.h"
 #include "drm_placed_track_internal.h"
 
 /**
@@ -129,6 +130,30 @@ static unsigned long address_of(const struct drm_placed_track *track,
 	return vma->vm_start + ((page + drm_placed_start(track) - vma->vm_pgoff) << PAGE_SHIFT);
 }
 
+/* Take the dirty bit of an entry, and do what the action says. Returns the bit. */
+static bool take_pte(struct drm_placed_flush *flush, pte_t *pte, unsigned long addr,
+		     enum drm_placed_action action)
+{
+	struct vm_area_struct *vma = flush->vma;
+	pte_t old, new = ptep_get(pte);
+
+	if (!pte_dirty(new) && (action == DRM_PLACED_KEEP || !pte_write(new)))
+		return false;
+	if (!pte_present(new))
+		return false;
+
+	old = ptep_modify_prot_start(vma, addr, pte);
+	new = pte_mkclean(old);
+	if ((action == DRM_PLACED_CLOSE ||
+	     (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old))) &&
+	    !drm_placed_broken(flush->track->obj->dev, CLOSE))
+		new = pte_wrprotect(new);
+	ptep_modify_prot_commit(vma, addr, pte, old, new);
+	flush_add(flush, addr, addr + PAGE_SIZE);
+
+	return pte_dirty(old);
+}
+
 /*
  * Take the dirty bits of the open ones among the entries of [first, last) of a
  * chunk, and do what the action says. ptes is the entry of page first, at addr.
@@ -138,7 +163,6 @@ static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 		      unsigned int first, unsigned int last, pte_t *ptes, unsigned long addr,
 		      enum drm_placed_action action, unsigned long *found)
 {
-	struct vm_area_struct *vma = flush->vma;
 	unsigned int word;
 
 	for (word = BIT_WORD(first); word <= BIT_WORD(last - 1); word++) {
@@ -152,27 +176,9 @@ static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 
 		for (; open; open &= open - 1) {
 			unsigned int page = base + __ffs(open);
-			pte_t *pte = ptes + (page - first);
-			pte_t old, new = ptep_get(pte);
-			unsigned long at;
 
-			if (!pte_dirty(new) &&
-			    (action == DRM_PLACED_KEEP || !pte_write(new)))
-				continue;
-			if (!pte_present(new))
-				continue;
-
-			at = addr + ((unsigned long)(page - first) << PAGE_SHIFT);
-			old = ptep_modify_prot_start(vma, at, pte);
-			new = pte_mkclean(old);
-			if ((action == DRM_PLACED_CLOSE ||
-			     (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old))) &&
-			    !drm_placed_broken(flush->track->obj->dev, CLOSE))
-				new = pte_wrprotect(new);
-			ptep_modify_prot_commit(vma, at, pte, old, new);
-			flush_add(flush, at, at + PAGE_SIZE);
-
-			if (pte_dirty(old))
+			if (take_pte(flush, ptes + (page - first),
+				     addr + ((unsigned long)(page - first) << PAGE_SHIFT), action))
 				__set_bit(page, found);
 		}
 	}
@@ -328,15 +334,192 @@ static struct address_space *mapping_of(const struct drm_placed_track *track)
 	return track->obj->dev->anon_inode->i_mapping;
 }
 
+/*
+ * Page windows: their addresses have nothing to do with the places of their pages, so
+ * that each open page is looked for by itself.
+ */
+
+/* Call visit for all mappings of all windows on the object that are tracked. */
+static void for_each_window(struct drm_placed_track *track, struct drm_placed_windows *windows,
+			    pgoff_t first, pgoff_t last,
+			    void (*visit)(struct drm_placed_track *track,
+					  struct vm_area_struct *vma, pgoff_t first, pgoff_t last))
+{
+	struct address_space *mapping = mapping_of(track);
+	struct drm_placed_pages *pages;
+	struct vm_area_struct *vma;
+
+	lockdep_assert_held(&windows->lock);
+
+	list_for_each_entry(pages, &windows->list, link) {
+		pgoff_t start = drm_vma_node_start(&pages->base.vma_node);
+
+		vma_interval_tree_foreach(vma, &mapping->i_mmap, start,
+					  start + drm_vma_node_size(&pages->base.vma_node) - 1)
+			if (vma->vm_ops == pages->vm_ops && vma->vm_ops->zap)
+				visit(track, vma, first, last);
+	}
+}
+
+/* A slot shows an open page of a chunk. */
+static void take_slot(struct drm_placed_flush *flush, struct drm_placed_chunk *chunk,
+		      unsigned int page, u32 slot)
+{
+	struct vm_area_struct *vma = flush->vma;
+	u32 first = drm_placed_slot_of(vma, vma->vm_start);
+	unsigned long addr;
+	spinlock_t *ptl;
+	pte_t *pte;
+	pmd_t *pmd;
+
+	if (slot < first || slot - first >= vma_pages(vma))
+		return;
+
+	addr = vma->vm_start + ((unsigned long)(slot - first) << PAGE_SHIFT);
+	pmd = drm_placed_walk_pmd(vma->vm_mm, addr);
+	pte = pmd ? pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl) : NULL;
+	if (!pte)
+		return;
+
+	if (take_pte(flush, pte, addr, chunk->action))
+		__set_bit(page, chunk->found);
+	pte_unmap_unlock(pte, ptl);
+}
+
+/* Pages [first, last], in one mapping of a window. */
+static void take_window(struct drm_placed_track *track, struct vm_area_struct *vma,
+			pgoff_t first, pgoff_t last)
+{
+	struct drm_placed_slots *slots = drm_placed_view_slots(drm_placed_view_of(vma));
+	struct drm_placed_flush flush;
+	struct drm_placed_chunk *chunk;
+	unsigned long index;
+	unsigned int page;
+	u32 slot;
+
+	if (!(vma->vm_flags & VM_MAYWRITE))
+		return;
+
+	flush_begin(&flush, track, vma, vma->vm_start, vma->vm_end);
+	index = first / DRM_PLACED_CHUNK;
+	for (chunk = xa_find(&track->chunks, &index, last / DRM_PLACED_CHUNK, DRM_PLACED_ACTIVE);
+	     chunk;
+	     chunk = xa_find_after(&track->chunks, &index, last / DRM_PLACED_CHUNK,
+				   DRM_PLACED_ACTIVE))
+		for_each_set_bit(page, chunk->open, DRM_PLACED_CHUNK)
+			for (slot = drm_placed_slots_first(slots, index * DRM_PLACED_CHUNK + page);
+			     slot != DRM_PLACED_NO_SLOT;
+			     slot = drm_placed_slots_next(slots, slot))
+				take_slot(&flush, chunk, page, slot);
+	flush_end(&flush);
+}
+
+/* The page that each dirty entry of [start, end), in one page table, shows is dirty. */
+static void harvest_table(struct drm_placed_track *track, struct drm_placed_flush *flush,
+			  unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma = flush->vma;
+	pmd_t *pmd = drm_placed_walk_pmd(vma->vm_mm, start);
+	unsigned int count = (end - start) >> PAGE_SHIFT, i;
+	DECLARE_BITMAP(found, PTRS_PER_PTE) = {};
+	const struct drm_placed_slots *slots;
+	struct drm_placed_chunk *chunk;
+	spinlock_t *ptl;
+	pte_t *ptes;
+	u32 page;
+
+	ptes = pmd ? pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl) : NULL;
+	if (!ptes)
+		return;
+
+	for (i = 0; i < count; i++)
+		if (take_pte(flush, ptes + i, start + ((unsigned long)i << PAGE_SHIFT),
+			     DRM_PLACED_CLOSE))
+			__set_bit(i, found);
+
+	/* As take_chunk(): who finds the bit must not meet a store that comes after it. */
+	if (!bitmap_empty(found, PTRS_PER_PTE))
+		flush_tlb_range(vma, start, end);
+
+	rcu_read_lock();
+	slots = rcu_dereference(drm_placed_view_of(vma)->slots);
+	for_each_set_bit(i, found, PTRS_PER_PTE) {
+		page = drm_placed_slots_page(slots, drm_placed_slot_of(vma, start) + i);
+		chunk = xa_load(&track->chunks, page / DRM_PLACED_CHUNK);
+		if (!WARN_ON_ONCE(!chunk))
+			set_bit(page % DRM_PLACED_CHUNK, chunk->dirty);
+	}
+	rcu_read_unlock();
+	pte_unmap_unlock(ptes, ptl);
+}
+
+/**
+ * drm_placed_walk_zap_pages - entries of a page window are about to go away
+ * @track: the tracker
+ * @vma: a mapping of the window, which is tracked
+ * @start: first address
+ * @end: end of the addresses
+ *
+ * As drm_placed_walk_zap(). An entry shows what its slot says as long as it is there,
+ * see &drm_placed_view.slots, so that the page is the right one.
+ *
+ * Locking: as drm_placed_walk_zap().
+ */
+void drm_placed_walk_zap_pages(struct drm_placed_track *track, struct vm_area_struct *vma,
+			       unsigned long start, unsigned long end)
+{
+	struct drm_placed_flush flush;
+	unsigned long next;
+
+	if (drm_placed_broken(track->obj->dev, ZAP) || !(vma->vm_flags & VM_MAYWRITE) ||
+	    !xa_marked(&track->chunks, DRM_PLACED_ACTIVE))
+		return;
+
+	flush_begin(&flush, track, vma, start, end);
+	for (; start < end; start = next) {
+		next = pmd_addr_end(start, end);
+		harvest_table(track, &flush, start, next);
+	}
+	flush_end(&flush);
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_zap_pages);
+
+/* All that a mapping of a window shows, if it can be read. */
+static void forget_window(struct drm_placed_track *track, struct vm_area_struct *vma,
+			  pgoff_t first, pgoff_t last)
+{
+	if (vma->vm_flags & VM_MAYREAD)
+		zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+}
+
+/* To be taken before i_mmap_rwsem. Returns NULL if there are no windows. */
+static struct drm_placed_windows *lock_windows(struct drm_placed_track *track)
+{
+	/* Pairs with who added it, before there were any entries. */
+	struct drm_placed_windows *windows = smp_load_acquire(&track->obj->placed_windows);
+
+	if (windows)
+		mutex_lock(&windows->lock);
+	return windows;
+}
+
+static void unlock_windows(struct drm_placed_windows *windows)
+{
+	if (windows)
+		mutex_unlock(&windows->lock);
+}
+
 /* Take pages [first, last] in all mappings, as the chunks' actions say. */
 static void take_mappings(struct drm_placed_track *track, pgoff_t first, pgoff_t last)
 {
 	struct address_space *mapping = mapping_of(track);
+	struct drm_placed_windows *windows;
 	struct vm_area_struct *vma;
 	unsigned long start, end;
 
 	lockdep_assert_held(&track->lock);
 
+	windows = lock_windows(track);
 	i_mmap_lock_read(mapping);
 	vma_interval_tree_foreach(vma, &mapping->i_mmap, first + drm_placed_start(track),
 				  last + drm_placed_start(track)) {
@@ -350,7 +533,10 @@ static void take_mappings(struct drm_placed_track *track, pgoff_t first, pgoff_t
 		if (clip(track, vma, first, last, &start, &end))
 			take_vma(track, vma, start, end, false);
 	}
+	if (windows)
+		for_each_window(track, windows, first, last, take_window);
 	i_mmap_unlock_read(mapping);
+	unlock_windows(windows);
 }
 
 /**
@@ -430,6 +616,7 @@ EXPORT_SYMBOL_GPL(drm_placed_walk_zap);
 void drm_placed_walk_forget(struct drm_placed_track *track)
 {
 	struct address_space *mapping = mapping_of(track);
+	struct drm_placed_windows *windows;
 	struct drm_placed_chunk *chunk;
 	struct vm_area_struct *vma;
 	unsigned long index, start, end;
@@ -439,6 +626,7 @@ void drm_placed_walk_forget(struct drm_placed_track *track)
 	if (!xa_marked(&track->chunks, DRM_PLACED_MAPPED))
 		return;
 
+	windows = lock_windows(track);
 	i_mmap_lock_read(mapping);
 	vma_interval_tree_foreach(vma, &mapping->i_mmap, drm_placed_start(track),
 				  drm_placed_start(track) + track->pages - 1) {
@@ -459,7 +647,10 @@ void drm_placed_walk_forget(struct drm_placed_track *track)
 				zap_page_range_single(vma, start, end - start, NULL);
 		}
 	}
+	if (windows)
+		for_each_window(track, windows, 0, track->pages - 1, forget_window);
 	i_mmap_unlock_read(mapping);
+	unlock_windows(windows);
 
 	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_MAPPED)
 		xa_clear_mark(&track->chunks, index, DRM_PLACED_MAPPED);
@@ -468,6 +659,7 @@ EXPORT_SYMBOL_GPL(drm_placed_walk_forget);
 
 /**
  * drm_placed_walk_remove - remove entries of a mapping
+ * @track: the tracker
  * @vma: the mapping, which is tracked
  * @start: first address
  * @end: end of the addresses
@@ -477,9 +669,10 @@ EXPORT_SYMBOL_GPL(drm_placed_walk_forget);
  * Locking: &drm_placed_track.lock and mmap_lock are held. Takes page table locks;
  * may sleep.
  */
-void drm_placed_walk_remove(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+void drm_placed_walk_remove(struct drm_placed_track *track, struct vm_area_struct *vma,
+			    unsigned long start, unsigned long end)
 {
-	lockdep_assert_held(&drm_placed_track_of(vma)->lock);
+	lockdep_assert_held(&track->lock);
 
 	zap_page_range_single(vma, start, end - start, NULL);
 }
@@ -611,3 +804,42 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	return VM_FAULT_NOPAGE;
 }
 EXPORT_SYMBOL_GPL(drm_placed_walk_map);
+
+/**
+ * drm_placed_walk_map_page - map a page at an address of a page window
+ * @track: the tracker
+ * @vma: a mapping of the window, which is tracked
+ * @addr: the address, which faulted
+ * @page: the page, which the slot of the address says
+ * @write: for writing
+ *
+ * As drm_placed_walk_map(). Its neighbours here are none in the object, and are left
+ * alone.
+ *
+ * Locking: &drm_placed_track.lock is held, and mmap_lock or the VMA's. Takes page
+ * table locks; allocates.
+ *
+ * Return: %VM_FAULT_NOPAGE, or %VM_FAULT_OOM.
+ */
+vm_fault_t drm_placed_walk_map_page(struct drm_placed_track *track, struct vm_area_struct *vma,
+				    unsigned long addr, pgoff_t page, bool write)
+{
+	struct drm_placed_chunk *chunk = xa_load(&track->chunks, page / DRM_PLACED_CHUNK);
+	pgprot_t prot = {};
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	lockdep_assert_held(&track->lock);
+
+	if (write)
+		__set_bit(page % DRM_PLACED_CHUNK, chunk->open);
+
+	pte = get_locked_pte(vma->vm_mm, addr, &ptl);
+	if (!pte)
+		return VM_FAULT_OOM;
+
+	open_pte(track, vma, page, addr, pte, &prot, write, true);
+	pte_unmap_unlock(pte, ptl);
+	return VM_FAULT_NOPAGE;
+}
+EXPORT_SYMBOL_GPL(drm_placed_walk_map_page);
