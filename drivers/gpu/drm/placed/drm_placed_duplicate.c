@@ -43,13 +43,18 @@
  * and some others with those that are cached, cannot be told from any other
  * file's, and have no duplicates.
  *
- * A mapping is itself the right to be mapped: fork() and mremap() give no less. The
- * duplicate has no right that the original has not. What it can do now is
- * compared here. What mprotect(2) can give it later is what the same file and the
- * same driver allowed the original: from a file that was opened for reading
- * no mapping becomes writable, drivers deny what they denied before, and a
- * tracked mapping that cannot be read makes one that cannot be read. If an original in
- * several parts was made by several files, the file is taken whose parts can do the least.
+ * A mapping is itself the right to be mapped: fork() gives no less. The duplicate has
+ * no right that the original has not. What it can do now is compared with what all of
+ * the original can. What mprotect(2) could give it later comes from the file
+ * and the driver, and is in most cases what they gave the original: from a
+ * file that was opened for reading no mapping becomes writable, drivers deny what they denied
+ * before, and a tracked mapping that cannot be read makes one that cannot be read. But a mapping
+ * that was made by the handle of an import has the dma-buf for its file, and its rights
+ * from another; and the parts of a mapping may come from different files. So what the
+ * original has not is taken away from the duplicate by drm_placed_limit(), for
+ * all drivers that map by drm_gem_mmap(). Where the file gives less than the
+ * original has, less there is: EACCES for a writable duplicate of what was
+ * exported for reading.
  */
 
 /* What mprotect(2) can give a mapping. */
@@ -57,7 +62,7 @@
 
 /* What the mappings in a range show. */
 struct original {
-	/* Their file; a reference. */
+	/* The file of the first; a reference. */
 	struct file *filp;
 	/* The object; a reference. */
 	struct drm_gem_object *obj;
@@ -65,8 +70,6 @@ struct original {
 	pgoff_t page;
 	/* Of VM_READ, VM_WRITE and MAY, what all of them have. */
 	vm_flags_t rights;
-	/* Of MAY, what the mapping has that filp was taken from. */
-	vm_flags_t may;
 };
 
 /**
@@ -83,7 +86,8 @@ bool drm_placed_is_drm_file(struct file *filp)
 	const struct file_operations *fops = filp->f_op;
 
 	return fops->open == drm_open || fops->release == drm_release ||
-	       fops->release == drm_release_noglobal;
+	       fops->release == drm_release_noglobal ||
+	       fops->get_unmapped_area == drm_gem_get_unmapped_area;
 }
 
 /* The object with a fake offset, as drm_gem_mmap() finds it; a reference, or NULL. */
@@ -175,10 +179,12 @@ static int add_part(struct original *orig, struct vm_area_struct *vma, unsigned 
 		return -ENOENT;
 
 	other = orig->obj && obj != orig->obj;
-	if (orig->obj)
+	if (orig->obj) {
 		drm_gem_object_put(obj);
-	else
+	} else {
 		orig->obj = obj;
+		orig->filp = get_file(vma->vm_file);
+	}
 
 	if (other)
 		return -ENOENT;
@@ -195,14 +201,6 @@ static int add_part(struct original *orig, struct vm_area_struct *vma, unsigned 
 		return -ENOENT;
 
 	orig->rights &= vma->vm_flags;
-	if (orig->filp && (vma->vm_flags & MAY & ~orig->rights || !(orig->may & ~orig->rights)))
-		return 0;
-
-	/* No part so far can do less. */
-	if (orig->filp)
-		fput(orig->filp);
-	orig->filp = get_file(vma->vm_file);
-	orig->may = vma->vm_flags & MAY;
 	return 0;
 }
 
@@ -237,8 +235,7 @@ static int take_rights(const struct original *orig, u32 *flags)
 	u32 has = (orig->rights & VM_READ ? DRM_GEM_MMAP_PLACED_READ : 0) |
 		  (orig->rights & VM_WRITE ? DRM_GEM_MMAP_PLACED_WRITE : 0);
 
-	/* One file can do what another cannot, and the other way round. */
-	if (!has || *flags & prot & ~has || orig->may & ~orig->rights)
+	if (!has || *flags & prot & ~has)
 		return -EACCES;
 
 	if (!(*flags & prot))
@@ -290,7 +287,8 @@ static unsigned long map_again(const struct original *orig,
 	if (!is_dma_buf_file(orig->filp))
 		offset = drm_vma_node_offset_addr(&obj->vma_node);
 
-	return drm_placed_map_node(orig->filp, &what, &obj->vma_node, offset + what.offset, gaps);
+	return drm_placed_map_node(orig->filp, &what, &obj->vma_node, offset + what.offset,
+				   MAY & ~orig->rights, gaps);
 }
 
 /**

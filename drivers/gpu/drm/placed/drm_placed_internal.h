@@ -3,6 +3,7 @@
 #define _DRM_PLACED_INTERNAL_H_
 
 #include <linux/errno.h>
+#include <linux/mm_types.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
 
@@ -64,9 +65,15 @@ struct drm_placed_range {
 int drm_placed_search(struct maple_tree *mt, const struct drm_placed_range *range,
 		      unsigned long *addr, unsigned int *gaps);
 
+int drm_placed_fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_range *range);
+unsigned long drm_placed_search_mm(const struct drm_placed_range *range, unsigned int *gaps);
+
+unsigned long drm_placed_window_area(struct drm_file *file_priv, unsigned long addr,
+				     unsigned long len, unsigned long pgoff);
+
 unsigned long drm_placed_map_node(struct file *filp, const struct drm_gem_mmap_placed *args,
 				  struct drm_vma_offset_node *allow, u64 offset,
-				  unsigned int *gaps);
+				  vm_flags_t deny, unsigned int *gaps);
 int drm_placed_prepare(struct drm_gem_object *obj, u32 flags);
 
 bool drm_placed_is_drm_file(struct file *filp);

@@ -87,7 +87,7 @@
  * Lives on the stack of the ioctl.
  */
 struct drm_placed_request {
-	/** @filp: the file to map. Constant, as the next four. */
+	/** @filp: the file to map. Constant, as the next five. */
 	struct file *filp;
 
 	/** @file_priv: the &drm_file of @filp, or NULL if that is no DRM file. */
@@ -102,9 +102,13 @@ struct drm_placed_request {
 	/** @allow: what may be mapped without being allowed to @file_priv, or NULL. */
 	struct drm_vma_offset_node *allow;
 
+	/** @deny: VM_* flags that the mapping must not have. */
+	vm_flags_t deny;
+
 	/**
 	 * @link: in &drm_file.placed_requests, protected by
-	 * &drm_file.placed_lock.
+	 * &drm_file.placed_lock; or, if @file_priv is NULL, in
+	 * other_requests, protected by other_lock.
 	 */
 	struct list_head link;
 
@@ -123,6 +127,10 @@ struct drm_placed_request {
 	/** @gaps: number of gaps looked at so far. */
 	unsigned int gaps;
 };
+
+/* The requests for files that are not DRM's. */
+static LIST_HEAD(other_requests);
+static DEFINE_SPINLOCK(other_lock);
 
 /**
  * drm_placed_file_init - prepare a DRM file for placed mappings
@@ -158,19 +166,36 @@ u64 drm_placed_caps(struct drm_device *dev)
 	return DRM_PLACED_SUPPORTED | optional_flags(dev->driver->placed);
 }
 
+/* The requests for a DRM file or, without, for other files; and their lock, held. */
+static struct list_head *lock_requests(struct drm_file *file_priv)
+{
+	spin_lock(file_priv ? &file_priv->placed_lock : &other_lock);
+	return file_priv ? &file_priv->placed_requests : &other_requests;
+}
+
+static void unlock_requests(struct drm_file *file_priv)
+{
+	spin_unlock(file_priv ? &file_priv->placed_lock : &other_lock);
+}
+
 /* The request of this task, or NULL. It can only go away by this task. */
 static struct drm_placed_request *current_request(struct drm_file *file_priv)
 {
 	struct drm_placed_request *req, *found = NULL;
+	struct list_head *requests;
 
-	spin_lock(&file_priv->placed_lock);
-	list_for_each_entry(req, &file_priv->placed_requests, link) {
+	/* The stand-in that drm_gem_prime_mmap() makes is no more than its pointers. */
+	if (file_priv && !file_priv->filp)
+		return NULL;
+
+	requests = lock_requests(file_priv);
+	list_for_each_entry(req, requests, link) {
 		if (req->task == current) {
 			found = req;
 			break;
 		}
 	}
-	spin_unlock(&file_priv->placed_lock);
+	unlock_requests(file_priv);
 
 	return found;
 }
@@ -188,18 +213,38 @@ static struct drm_placed_request *current_request(struct drm_file *file_priv)
  */
 bool drm_placed_may_map(struct drm_vma_offset_node *node, struct drm_file *file_priv)
 {
-	struct drm_placed_request *req;
+	struct drm_placed_request *req = current_request(file_priv);
 
-	/* The stand-in that drm_gem_prime_mmap() makes is no more than its pointers. */
-	if (!file_priv->filp)
-		return false;
-
-	req = current_request(file_priv);
 	return req && req->allow == node;
 }
 
-/* Search the current task's address space. */
-static unsigned long search_mm(const struct drm_placed_range *range, unsigned int *gaps)
+/**
+ * drm_placed_limit - take rights from a mapping that a placed map must not give it
+ * @vma: the mapping, in the making
+ * @file_priv: the DRM file that is mapped; NULL for a dma-buf
+ *
+ * For drm_gem_mmap() and drm_gem_prime_mmap(), before the driver sees the
+ * mapping: so that there is no time at which mprotect(2) could make use of them.
+ * Does nothing if this task is not in the middle of a placed map of this file.
+ */
+void drm_placed_limit(struct vm_area_struct *vma, struct drm_file *file_priv)
+{
+	struct drm_placed_request *req = current_request(file_priv);
+
+	if (req && req->deny && vma->vm_file == req->filp)
+		vm_flags_clear(vma, req->deny);
+}
+
+/**
+ * drm_placed_search_mm - find a place in the current task's address space
+ * @range: what to look for
+ * @gaps: in and out: the number of gaps looked at is added
+ *
+ * Locking: called with mmap_lock held.
+ *
+ * Return: the address, or -ENOSPC.
+ */
+unsigned long drm_placed_search_mm(const struct drm_placed_range *range, unsigned int *gaps)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long addr;
@@ -220,8 +265,9 @@ static unsigned long search_mm(const struct drm_placed_range *range, unsigned in
  * @flags: MAP_* flags
  *
  * The get_unmapped_area() operation of %DRM_GEM_FOPS. In the middle of a
- * placed map of the same task it searches as that asks; in all other cases it
- * answers as if the file had no such operation.
+ * placed map of the same task it searches as that asks, and without %MAP_FIXED
+ * in the window that this process gave the file, if it did; in all other cases
+ * it answers as if the file had no such operation.
  *
  * Locking: called with mmap_lock held for writing. Takes and drops
  * &drm_file.placed_lock.
@@ -234,16 +280,22 @@ unsigned long drm_gem_get_unmapped_area(struct file *filp, unsigned long addr,
 {
 	struct drm_placed_request *req = current_request(filp->private_data);
 
-	if (!req || !req->search || WARN_ON_ONCE(len != req->range.length))
+	unsigned long found = 0;
+
+	if (req && req->search && !WARN_ON_ONCE(len != req->range.length))
+		found = drm_placed_search_mm(&req->range, &req->gaps);
+	else if (!(flags & MAP_FIXED))
+		found = drm_placed_window_area(filp->private_data, addr, len, pgoff);
+
+	if (!found)
 		return drm_placed_default_area(filp, addr, len, pgoff, flags);
 
 	mmap_assert_write_locked(current->mm);
-	addr = search_mm(&req->range, &req->gaps);
-	if (IS_ERR_VALUE(addr))
-		return addr;
+	if (IS_ERR_VALUE(found))
+		return found;
 
 	/* Some architectures have more to do for an address than to find it. */
-	return mm_get_unmapped_area(current->mm, filp, addr, len, pgoff, flags | MAP_FIXED);
+	return mm_get_unmapped_area(current->mm, filp, found, len, pgoff, flags | MAP_FIXED);
 }
 EXPORT_SYMBOL(drm_gem_get_unmapped_area);
 
@@ -267,29 +319,23 @@ static unsigned long placed_map_flags(u32 flags)
 }
 
 /*
- * The mapping itself, with the request where drm_gem_get_unmapped_area() and
- * drm_placed_may_map() find it.
+ * The mapping itself, with the request where drm_gem_get_unmapped_area(),
+ * drm_placed_may_map() and drm_placed_limit() find it.
  */
 static unsigned long map_request(struct drm_placed_request *req, unsigned long addr,
 				 unsigned long flag)
 {
 	const struct drm_gem_mmap_placed *args = req->args;
-	struct drm_file *file_priv = req->file_priv;
 
-	if (file_priv) {
-		spin_lock(&file_priv->placed_lock);
-		list_add(&req->link, &file_priv->placed_requests);
-		spin_unlock(&file_priv->placed_lock);
-	}
+	list_add(&req->link, lock_requests(req->file_priv));
+	unlock_requests(req->file_priv);
 
 	addr = vm_mmap(req->filp, addr, args->length, placed_prot(args->flags),
 		       placed_map_flags(args->flags) | flag, req->offset);
 
-	if (file_priv) {
-		spin_lock(&file_priv->placed_lock);
-		list_del(&req->link);
-		spin_unlock(&file_priv->placed_lock);
-	}
+	lock_requests(req->file_priv);
+	list_del(&req->link);
+	unlock_requests(req->file_priv);
 
 	return addr;
 }
@@ -323,7 +369,7 @@ static unsigned long map_by_claim(struct drm_placed_request *req)
 	do {
 		if (mmap_read_lock_killable(mm))
 			return -EINTR;
-		addr = search_mm(&req->range, &req->gaps);
+		addr = drm_placed_search_mm(&req->range, &req->gaps);
 		mmap_read_unlock(mm);
 
 		if (!IS_ERR_VALUE(addr))
@@ -431,8 +477,14 @@ static unsigned long topmost(const struct drm_placed_range *range)
 	return base - range->length;
 }
 
-/* Translate the arguments to a search in this task's address space. */
-static int fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_range *range)
+/**
+ * drm_placed_fill_range - translate arguments to a search in this task's address space
+ * @args: where to map, how much and, as far as it matters to huge pages, what; checked
+ * @range: out: what to look for
+ *
+ * Return: 0; -EPERM or -ENOSPC if it cannot be found.
+ */
+int drm_placed_fill_range(const struct drm_gem_mmap_placed *args, struct drm_placed_range *range)
 {
 	struct mm_struct *mm = current->mm;
 	unsigned long lowest = max(PAGE_ALIGN(mmap_min_addr), PAGE_SIZE);
@@ -495,6 +547,8 @@ static struct drm_file *to_drm_file(struct file *filp)
  *	not map by drm_gem_mmap()
  * @offset: where in the file the mapping starts, in bytes: for a DRM file the fake
  *	offset of the object and the offset in it
+ * @deny: of VM_MAYREAD, VM_MAYWRITE and VM_MAYEXEC, what the mapping shall not have
+ *	even if the file gives it; with the same reservation
  * @gaps: in and out: the number of gaps that were looked at is added
  *
  * What is common to all placed maps once it is clear what they map: search and
@@ -508,7 +562,7 @@ static struct drm_file *to_drm_file(struct file *filp)
  */
 unsigned long drm_placed_map_node(struct file *filp, const struct drm_gem_mmap_placed *args,
 				  struct drm_vma_offset_node *allow, u64 offset,
-				  unsigned int *gaps)
+				  vm_flags_t deny, unsigned int *gaps)
 {
 	struct drm_placed_request req = {
 		.filp = filp,
@@ -516,6 +570,7 @@ unsigned long drm_placed_map_node(struct file *filp, const struct drm_gem_mmap_p
 		.args = args,
 		.offset = offset,
 		.allow = allow,
+		.deny = deny,
 		.task = current,
 	};
 	unsigned long addr;
@@ -528,7 +583,7 @@ unsigned long drm_placed_map_node(struct file *filp, const struct drm_gem_mmap_p
 	if (args->flags & DRM_PLACED_EXACT)
 		return map_exact(&req);
 
-	ret = fill_range(args, &req.range);
+	ret = drm_placed_fill_range(args, &req.range);
 	if (ret)
 		return ret;
 
@@ -608,7 +663,7 @@ static unsigned long map_window(struct drm_file *file_priv, struct drm_gem_objec
 		return PTR_ERR(pages);
 
 	addr = drm_placed_map_node(file_priv->filp, args, &pages->base.vma_node,
-				   drm_vma_node_offset_addr(&pages->base.vma_node), gaps);
+				   drm_vma_node_offset_addr(&pages->base.vma_node), 0, gaps);
 	drm_gem_object_put(&pages->base);
 	return addr;
 }
@@ -630,7 +685,8 @@ static unsigned long map_object(struct drm_file *file_priv, struct drm_gem_objec
 		return map_window(file_priv, obj, args, gaps);
 
 	return drm_placed_map_node(file_priv->filp, args, NULL,
-				   drm_vma_node_offset_addr(&obj->vma_node) + args->offset, gaps);
+				   drm_vma_node_offset_addr(&obj->vma_node) + args->offset, 0,
+				   gaps);
 }
 
 static unsigned long map_handle(struct drm_file *file_priv,
