@@ -390,8 +390,10 @@ static const struct drm_gem_object_funcs pages_funcs = {
 /* The windows on an object. Of several who create this, one wins. */
 static struct drm_placed_windows *get_windows(struct drm_gem_object *obj)
 {
-	struct drm_placed_windows *windows = smp_load_acquire(&obj->placed_windows), *other;
+	struct drm_placed_windows *windows, *other;
 
+	/* Pairs with the cmpxchg() below. */
+	windows = smp_load_acquire(&obj->placed_windows);
 	if (windows)
 		return windows;
 
@@ -441,20 +443,23 @@ struct drm_placed_pages *drm_placed_pages_create(struct drm_gem_object *obj, u64
 		return ERR_PTR(-ENOMEM);
 
 	pages->base.funcs = &pages_funcs;
+	/* It is never in the list without an offset: that is freed after it has left. */
 	drm_gem_private_object_init(obj->dev, &pages->base, length);
 	drm_gem_object_get(obj);
 	pages->obj = obj;
+	INIT_LIST_HEAD(&pages->link);
 	INIT_LIST_HEAD(&pages->views);
-
-	mutex_lock(&windows->lock);
-	list_add(&pages->link, &windows->list);
-	mutex_unlock(&windows->lock);
 
 	/* Out of fake offsets is not out of addresses. */
 	if (drm_gem_create_mmap_offset(&pages->base)) {
 		drm_gem_object_put(&pages->base);
 		return ERR_PTR(-ENOMEM);
 	}
+
+	/* Who goes through the list looks for the mappings at this offset. */
+	mutex_lock(&windows->lock);
+	list_add(&pages->link, &windows->list);
+	mutex_unlock(&windows->lock);
 
 	return pages;
 }

@@ -82,10 +82,10 @@ int drm_placed_slots_prepare(struct drm_placed_slots *slots, u32 slot, u32 page)
  */
 static inline u32 drm_placed_slots_page(const struct drm_placed_slots *slots, u32 slot)
 {
-	/* Pairs with drm_placed_slots_prepare(). */
-	const struct drm_placed_slots_leaf *leaf =
-		smp_load_acquire(&slots->leaf[slot / DRM_PLACED_SLOTS_LEAF]);
+	const struct drm_placed_slots_leaf *leaf;
 
+	/* Pairs with drm_placed_slots_prepare(). */
+	leaf = smp_load_acquire(&slots->leaf[slot / DRM_PLACED_SLOTS_LEAF]);
 	return leaf ? READ_ONCE(leaf->page[slot % DRM_PLACED_SLOTS_LEAF]) : DRM_PLACED_NO_PAGE;
 }
 

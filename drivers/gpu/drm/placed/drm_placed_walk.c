@@ -339,11 +339,12 @@ static struct address_space *mapping_of(const struct drm_placed_track *track)
  * that each open page is looked for by itself.
  */
 
-/* Call visit for all mappings of all windows on the object that are tracked. */
-static void for_each_window(struct drm_placed_track *track, struct drm_placed_windows *windows,
-			    pgoff_t first, pgoff_t last,
-			    void (*visit)(struct drm_placed_track *track,
-					  struct vm_area_struct *vma, pgoff_t first, pgoff_t last))
+typedef void (*window_fn)(struct drm_placed_track *track, struct vm_area_struct *vma,
+			  pgoff_t first, pgoff_t last);
+
+/* For all mappings of all windows on the object that are tracked. */
+static void visit_windows(struct drm_placed_track *track, struct drm_placed_windows *windows,
+			  pgoff_t first, pgoff_t last, window_fn visit)
 {
 	struct address_space *mapping = mapping_of(track);
 	struct drm_placed_pages *pages;
@@ -534,7 +535,7 @@ static void take_mappings(struct drm_placed_track *track, pgoff_t first, pgoff_t
 			take_vma(track, vma, start, end, false);
 	}
 	if (windows)
-		for_each_window(track, windows, first, last, take_window);
+		visit_windows(track, windows, first, last, take_window);
 	i_mmap_unlock_read(mapping);
 	unlock_windows(windows);
 }
@@ -648,7 +649,7 @@ void drm_placed_walk_forget(struct drm_placed_track *track)
 		}
 	}
 	if (windows)
-		for_each_window(track, windows, 0, track->pages - 1, forget_window);
+		visit_windows(track, windows, 0, track->pages - 1, forget_window);
 	i_mmap_unlock_read(mapping);
 	unlock_windows(windows);
 
