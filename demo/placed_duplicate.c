@@ -61,9 +61,9 @@ static void draw_band(cairo_t *cr, const struct demo *demo, int band)
 	draw_background(cr);
 	draw_gem(cr, 975, 400);
 
-	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_BOLD, 52);
+	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_BOLD, 36);
 	set_color(cr, ink, 1);
-	text(cr, 60, 68, LEFT, "One object, two addresses");
+	text(cr, 1220, 92, RIGHT, "One object, two addresses");
 
 	cairo_rectangle(cr, 0, y, 10, height);
 	set_color(cr, low ? second : first, 1);
