@@ -42,21 +42,29 @@ static void capability(int fd, const char *driver)
 	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GET_CAP, &cap), 0);
 	igt_assert_eq_u64(cap.value, PLACED_RW | DRM_GEM_MMAP_PLACED_FIXED |
 			  DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE | DRM_GEM_MMAP_PLACED_TOPDOWN |
+			  DRM_GEM_MMAP_PLACED_FROM_ADDR |
 			  (strcmp(driver, "virtio_gpu") ? 0 : DRM_GEM_MMAP_PLACED_COHERENT) |
-			  (strcmp(driver, "placed_plain") ? DRM_GEM_MMAP_PLACED_POPULATE : 0));
+			  (strcmp(driver, "placed_plain") ? DRM_GEM_MMAP_PLACED_POPULATE |
+							    DRM_GEM_MMAP_PLACED_PAGES : 0));
 
 	for (int bit = 0; bit < 32; bit++) {
 		struct drm_gem_mmap_placed args = good(handle);
+		void *from = placed_must_map(fd, args);
 
 		args.flags |= 1u << bit;
+		if (args.flags & DRM_GEM_MMAP_PLACED_FROM_ADDR) {
+			args.handle = 0;
+			args.from_addr = placed_addr(from);
+		}
 		if (cap.value & (1u << bit)) {
 			if (args.flags & (DRM_GEM_MMAP_PLACED_FIXED |
 					  DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE))
 				args.addr = placed_free_region(SIZE);
 			placed_unmap(placed_must_map(fd, args), SIZE);
 		} else {
-			placed_must_fail(fd, args, bit <= 7 ? EOPNOTSUPP : EINVAL);
+			placed_must_fail(fd, args, bit <= 8 ? EOPNOTSUPP : EINVAL);
 		}
+		placed_unmap(from, SIZE);
 	}
 }
 

@@ -166,36 +166,35 @@ u64 drm_placed_caps(struct drm_device *dev)
 	return DRM_PLACED_SUPPORTED | optional_flags(dev->driver->placed);
 }
 
-/* The requests for a DRM file or, without, for other files; and their lock, held. */
-static struct list_head *lock_requests(struct drm_file *file_priv)
+/* The requests for a DRM file or, without, for other files. */
+static struct list_head *requests_of(struct drm_file *file_priv)
 {
-	spin_lock(file_priv ? &file_priv->placed_lock : &other_lock);
 	return file_priv ? &file_priv->placed_requests : &other_requests;
 }
 
-static void unlock_requests(struct drm_file *file_priv)
+/* What protects them. */
+static spinlock_t *requests_lock(struct drm_file *file_priv)
 {
-	spin_unlock(file_priv ? &file_priv->placed_lock : &other_lock);
+	return file_priv ? &file_priv->placed_lock : &other_lock;
 }
 
 /* The request of this task, or NULL. It can only go away by this task. */
 static struct drm_placed_request *current_request(struct drm_file *file_priv)
 {
 	struct drm_placed_request *req, *found = NULL;
-	struct list_head *requests;
 
 	/* The stand-in that drm_gem_prime_mmap() makes is no more than its pointers. */
 	if (file_priv && !file_priv->filp)
 		return NULL;
 
-	requests = lock_requests(file_priv);
-	list_for_each_entry(req, requests, link) {
+	spin_lock(requests_lock(file_priv));
+	list_for_each_entry(req, requests_of(file_priv), link) {
 		if (req->task == current) {
 			found = req;
 			break;
 		}
 	}
-	unlock_requests(file_priv);
+	spin_unlock(requests_lock(file_priv));
 
 	return found;
 }
@@ -326,16 +325,18 @@ static unsigned long map_request(struct drm_placed_request *req, unsigned long a
 				 unsigned long flag)
 {
 	const struct drm_gem_mmap_placed *args = req->args;
+	spinlock_t *lock = requests_lock(req->file_priv);
 
-	list_add(&req->link, lock_requests(req->file_priv));
-	unlock_requests(req->file_priv);
+	spin_lock(lock);
+	list_add(&req->link, requests_of(req->file_priv));
+	spin_unlock(lock);
 
 	addr = vm_mmap(req->filp, addr, args->length, placed_prot(args->flags),
 		       placed_map_flags(args->flags) | flag, req->offset);
 
-	lock_requests(req->file_priv);
+	spin_lock(lock);
 	list_del(&req->link);
-	unlock_requests(req->file_priv);
+	spin_unlock(lock);
 
 	return addr;
 }

@@ -60,11 +60,10 @@ DECLARE_EVENT_CLASS(drm_placed_mmap,
 		__entry->result = result;
 		__entry->gaps = gaps;
 	),
-	TP_printk("driver=%s handle=%u offset=0x%llx length=0x%llx flags=%s addr=0x%llx range=[0x%llx,0x%llx) align=0x%llx from=0x%llx gaps=%u result=0x%lx error=%ld",
+	TP_printk("driver=%s handle=%u offset=0x%llx length=0x%llx flags=%s from_addr=0x%llx addr=0x%llx range=[0x%llx,0x%llx) align=0x%llx gaps=%u result=0x%lx error=%ld",
 		  __get_str(driver), __entry->handle, __entry->offset, __entry->length,
-		  DRM_PLACED_SHOW_FLAGS(__entry->flags), __entry->addr,
-		  __entry->range_start, __entry->range_end, __entry->align,
-		  __entry->from_addr, __entry->gaps,
+		  DRM_PLACED_SHOW_FLAGS(__entry->flags), __entry->from_addr, __entry->addr,
+		  __entry->range_start, __entry->range_end, __entry->align, __entry->gaps,
 		  IS_ERR_VALUE(__entry->result) ? 0 : __entry->result,
 		  IS_ERR_VALUE(__entry->result) ? (long)__entry->result : 0)
 );
