@@ -53,4 +53,13 @@ static inline void drm_placed_track_pfn(struct vm_area_struct *vma, pgprot_t *pr
 	track_pfn_insert(vma, prot, __pfn_to_pfn_t(pfn, PFN_DEV));
 }
 
+/*
+ * May an entry be overwritten by one for another page, and the TLB be flushed later?
+ * ARM's break-before-make says no.
+ */
+static inline bool drm_placed_can_replace_entries(void)
+{
+	return IS_ENABLED(CONFIG_X86) || IS_ENABLED(CONFIG_RISCV);
+}
+
 #endif

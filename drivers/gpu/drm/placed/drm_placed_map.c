@@ -73,19 +73,26 @@ pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, const struct drm_placed
 	return prot;
 }
 
-/**
- * drm_placed_map_alloc_pmd - find the entry of the page middle directory, or make room for it
- * @mm: the address space
- * @addr: the address
- *
- * Return: the entry, or NULL if there is no memory.
- */
-pmd_t *drm_placed_map_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	p4d_t *p4d = p4d_alloc(mm, pgd_offset(mm, addr), addr);
 	pud_t *pud = p4d ? pud_alloc(mm, p4d, addr) : NULL;
 
 	return pud ? pmd_alloc(mm, pud, addr) : NULL;
+}
+
+/**
+ * drm_placed_map_alloc_table - find the page table for an address, or make one
+ * @mm: the address space
+ * @addr: the address, which has no huge entry
+ *
+ * Return: the entry of the page middle directory, or NULL if there is no memory.
+ */
+pmd_t *drm_placed_map_alloc_table(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = alloc_pmd(mm, addr);
+
+	return pmd && !pte_alloc(mm, pmd) ? pmd : NULL;
 }
 
 /* One entry for 2 MiB. False: pages have to do. */
@@ -193,7 +200,7 @@ int drm_placed_map(struct vm_area_struct *vma, struct drm_gem_object *obj,
 	int ret;
 
 	for (addr = start; addr < end; addr = next) {
-		pmd_t *pmd = drm_placed_map_alloc_pmd(vma->vm_mm, addr);
+		pmd_t *pmd = alloc_pmd(vma->vm_mm, addr);
 
 		next = pmd_addr_end(addr, end);
 		if (!pmd)

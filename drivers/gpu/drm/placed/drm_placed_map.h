@@ -11,7 +11,7 @@ struct drm_placed_memory;
 bool drm_placed_map_can_be_huge(void);
 pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
 			     unsigned long pfn);
-pmd_t *drm_placed_map_alloc_pmd(struct mm_struct *mm, unsigned long addr);
+pmd_t *drm_placed_map_alloc_table(struct mm_struct *mm, unsigned long addr);
 int drm_placed_map(struct vm_area_struct *vma, struct drm_gem_object *obj,
 		   const struct drm_placed_memory *memory,
 		   unsigned long start, unsigned long end);

@@ -64,6 +64,15 @@ struct drm_placed_memory {
 	unsigned long (*pfn)(struct drm_gem_object *obj, pgoff_t page, unsigned long *count);
 
 	/**
+	 * @pfns:
+	 *
+	 * Optional. As @pfn, for @count pages anywhere; quicker than so many calls. A
+	 * page of %DRM_GEM_MAP_PAGES_NONE has no memory. Called as @pfn.
+	 */
+	void (*pfns)(struct drm_gem_object *obj, const u64 *pages, unsigned int count,
+		     unsigned long *pfns);
+
+	/**
 	 * @io: the page frames are a device's, to be mapped with the caching
 	 * that &vm_area_struct.vm_page_prot says, and not after the device was
 	 * unplugged: the library is in drm_dev_enter() meanwhile.

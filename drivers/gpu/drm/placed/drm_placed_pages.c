@@ -486,14 +486,15 @@ void drm_placed_pages_fini(struct drm_gem_object *obj)
  * Putting pages into windows
  */
 
-/* The window that an address is in, with a table that may be changed. */
-static int find_window(struct mm_struct *mm, struct drm_gem_object *obj, unsigned long addr,
+/* The window that the address at index i is in, with a table that may be changed. */
+static int find_window(struct mm_struct *mm, struct drm_gem_object *obj,
+		       const struct drm_placed_batch *batch, unsigned long i,
 		       struct vm_area_struct **vma, struct drm_placed_slots **slots)
 {
 	struct drm_placed_slots *copy;
 	struct drm_placed_view *view;
 
-	*vma = vma_lookup(mm, addr);
+	*vma = drm_placed_batch_vma(mm, batch, i);
 	if (!*vma || !drm_placed_is_pages_vma(*vma))
 		return -ENOENT;
 
@@ -516,35 +517,87 @@ static int find_window(struct mm_struct *mm, struct drm_gem_object *obj, unsigne
 	return 0;
 }
 
-/*
- * Check a batch, and get the tables ready for it. Nobody notices yet. Returns how far
- * it came: the slots up to there are named, if they can be named twice.
- */
-static int check_batch(struct mm_struct *mm, struct drm_gem_object *obj,
-		       const struct drm_placed_batch *batch, unsigned long *checked)
+/* What has to be known of a batch before anything is changed. */
+static int check_pages(const struct drm_placed_batch *batch, u32 pages)
 {
-	u32 pages = obj->size >> PAGE_SHIFT, slot = 0;
+	unsigned long i;
+
+	for (i = 0; batch->pages && i < batch->count; i++)
+		if (batch->pages[i] >= pages && batch->pages[i] != DRM_GEM_MAP_PAGES_NONE)
+			return -EINVAL;
+
+	for (i = 0; batch->addrs && i < batch->count; i++)
+		if (!PAGE_ALIGNED(batch->addrs[i]))
+			return -EINVAL;
+
+	return 0;
+}
+
+/* Get the table ready for count slots in a row. */
+static int prepare_row(struct drm_placed_slots *slots, u32 slot, const u64 *pages,
+		       unsigned long count)
+{
+	unsigned long i;
+	int ret = 0;
+
+	/* Without chains, what counts is the leaf. */
+	if (!slots->first) {
+		for (i = 0; i < count && !ret;
+		     i += DRM_PLACED_SLOTS_LEAF - (slot + i) % DRM_PLACED_SLOTS_LEAF)
+			ret = drm_placed_slots_ready(slots, slot + i, DRM_PLACED_NO_PAGE);
+		return ret;
+	}
+
+	for (i = 0; i < count && !ret; i++)
+		ret = drm_placed_slots_ready(slots, slot + i,
+					     pages ? pages[i] : DRM_PLACED_NO_PAGE);
+	return ret;
+}
+
+/* All addresses are in a row. */
+static int check_row(struct mm_struct *mm, struct drm_gem_object *obj,
+		     const struct drm_placed_batch *batch)
+{
+	struct drm_placed_slots *slots;
+	struct vm_area_struct *vma;
+	unsigned long i, n, addr;
+	int ret;
+
+	for (i = 0; i < batch->count; i += n) {
+		addr = drm_placed_batch_addr(batch, i);
+		ret = find_window(mm, obj, batch, i, &vma, &slots);
+		if (ret)
+			return ret;
+
+		n = min((vma->vm_end - addr) >> PAGE_SHIFT, batch->count - i);
+		ret = prepare_row(slots, drm_placed_slot_of(vma, addr),
+				  batch->pages ? batch->pages + i : NULL, n);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/* Each has an address of its own, and no other the same. Those before *named are named. */
+static int check_addrs(struct mm_struct *mm, struct drm_gem_object *obj,
+		       const struct drm_placed_batch *batch, unsigned long *named)
+{
 	unsigned long i, addr, start = 0, size = 0;
 	struct drm_placed_slots *slots = NULL;
 	struct vm_area_struct *vma;
+	u32 slot = 0;
 	int ret;
 
 	for (i = 0; i < batch->count; i++) {
-		u64 page = batch->pages ? batch->pages[i] : DRM_GEM_MAP_PAGES_NONE;
-
-		*checked = i;
-		if (page >= pages && page != DRM_GEM_MAP_PAGES_NONE)
-			return -EINVAL;
-
-		if (batch->addrs && !PAGE_ALIGNED(batch->addrs[i]))
-			return -EINVAL;
-
-		if (batch->addrs && batch->addrs[i] > ULONG_MAX)
+		*named = i;
+		if (batch->addrs[i] > ULONG_MAX)
 			return -ENOENT;
 
-		addr = drm_placed_batch_addr(batch, i);
+		addr = batch->addrs[i];
 		if (addr - start >= size) {
-			ret = find_window(mm, obj, addr, &vma, &slots);
+			ret = find_window(mm, obj, batch, i, &vma, &slots);
 			if (ret)
 				return ret;
 			start = vma->vm_start;
@@ -553,32 +606,32 @@ static int check_batch(struct mm_struct *mm, struct drm_gem_object *obj,
 			cond_resched();
 		}
 
-		ret = drm_placed_slots_ready(slots, slot + ((addr - start) >> PAGE_SHIFT), page);
+		ret = drm_placed_slots_ready(slots, slot + ((addr - start) >> PAGE_SHIFT),
+					     batch->pages ? batch->pages[i] : DRM_PLACED_NO_PAGE);
 		if (ret)
 			return ret;
 
-		if (batch->addrs &&
-		    drm_placed_slots_name(slots, slot + ((addr - start) >> PAGE_SHIFT)))
+		if (drm_placed_slots_name(slots, slot + ((addr - start) >> PAGE_SHIFT)))
 			return -EINVAL;
 	}
 
-	*checked = i;
+	*named = i;
 	return 0;
 }
 
 /* Forget the names again. */
-static void unname_batch(struct mm_struct *mm, const struct drm_placed_batch *batch,
-			 unsigned long checked)
+static void unname_addrs(struct mm_struct *mm, const struct drm_placed_batch *batch,
+			 unsigned long named)
 {
 	unsigned long i, addr, start = 0, size = 0;
 	struct drm_placed_slots *slots = NULL;
 	struct vm_area_struct *vma;
 	u32 slot = 0;
 
-	for (i = 0; batch->addrs && i < checked; i++) {
+	for (i = 0; i < named; i++) {
 		addr = batch->addrs[i];
 		if (addr - start >= size) {
-			vma = vma_lookup(mm, addr);
+			vma = drm_placed_batch_vma(mm, batch, i);
 			slots = drm_placed_view_slots(drm_placed_view_of(vma));
 			start = vma->vm_start;
 			size = vma->vm_end - start;
@@ -588,11 +641,29 @@ static void unname_batch(struct mm_struct *mm, const struct drm_placed_batch *ba
 	}
 }
 
+/* Check a batch, and get the tables ready for it. Nobody notices yet. */
+static int check_batch(struct mm_struct *mm, struct drm_gem_object *obj,
+		       const struct drm_placed_batch *batch)
+{
+	unsigned long named = 0;
+	int ret;
+
+	ret = check_pages(batch, obj->size >> PAGE_SHIFT);
+	if (ret)
+		return ret;
+
+	if (!batch->addrs)
+		return check_row(mm, obj, batch);
+
+	ret = check_addrs(mm, obj, batch, &named);
+	unname_addrs(mm, batch, named);
+	return ret;
+}
+
 /* With the object's locks. */
 static int map_batch_locked(struct mm_struct *mm, struct drm_gem_object *obj,
 			    const struct drm_placed_batch *batch)
 {
-	unsigned long checked;
 	int ret, idx;
 
 	ret = drm_placed_lock_memory(obj, &idx);
@@ -600,8 +671,7 @@ static int map_batch_locked(struct mm_struct *mm, struct drm_gem_object *obj,
 		return ret == -EFAULT ? -ENODEV : ret;
 
 	mutex_lock(&obj->placed_windows->lock);
-	ret = check_batch(mm, obj, batch, &checked);
-	unname_batch(mm, batch, checked);
+	ret = check_batch(mm, obj, batch);
 	if (!ret)
 		drm_placed_scatter(mm, obj, batch);
 	mutex_unlock(&obj->placed_windows->lock);
@@ -610,7 +680,7 @@ static int map_batch_locked(struct mm_struct *mm, struct drm_gem_object *obj,
 	return ret;
 }
 
-static int map_batch(const struct drm_placed_batch *batch)
+static int map_batch(struct drm_placed_batch *batch)
 {
 	struct mm_struct *mm = current->mm;
 	struct drm_placed_track *track;
@@ -624,6 +694,7 @@ static int map_batch(const struct drm_placed_batch *batch)
 	vma = vma_lookup(mm, drm_placed_batch_addr(batch, 0));
 	if (!vma || !drm_placed_is_pages_vma(vma))
 		goto out_unlock;
+	batch->vma = vma;
 
 	/*
 	 * Windows are tracked from the start or never. An object that becomes tracked
@@ -644,21 +715,50 @@ out_unlock:
 	return ret;
 }
 
-/* Of a user's array. */
-static u64 *copy_array(u64 user, unsigned long count)
-{
-	u64 *array = kvmalloc_array(count, sizeof(*array), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+/* Arrays that are copied to the stack. */
+#define SMALL 64
 
+/* Copy a user's array. What is returned is to be freed if it is not small. */
+static u64 *copy_array(u64 user, unsigned long count, u64 *small)
+{
+	u64 *array = small;
+
+	if (count > SMALL)
+		array = kvmalloc_array(count, sizeof(*array), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!array)
 		return ERR_PTR(-ENOMEM);
 
-	if (user > ULONG_MAX ||
-	    copy_from_user(array, u64_to_user_ptr(user), count * sizeof(*array))) {
-		kvfree(array);
-		return ERR_PTR(-EFAULT);
-	}
+	if (user <= ULONG_MAX &&
+	    !copy_from_user(array, u64_to_user_ptr(user), count * sizeof(*array)))
+		return array;
 
-	return array;
+	if (array != small)
+		kvfree(array);
+	return ERR_PTR(-EFAULT);
+}
+
+static int map_pages(const struct drm_gem_map_pages *args, const u64 *addrs)
+{
+	struct drm_placed_batch batch = {
+		.addr = args->addr,
+		.addrs = addrs,
+		.count = args->count,
+	};
+	u64 small[SMALL], *pages;
+	int ret;
+
+	if (!args->pages)
+		return map_batch(&batch);
+
+	pages = copy_array(args->pages, args->count, small);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+
+	batch.pages = pages;
+	ret = map_batch(&batch);
+	if (pages != small)
+		kvfree(pages);
+	return ret;
 }
 
 /**
@@ -676,8 +776,7 @@ static u64 *copy_array(u64 user, unsigned long count)
 int drm_gem_map_pages_ioctl(struct drm_device *dev, void *data, struct drm_file *file_priv)
 {
 	const struct drm_gem_map_pages *args = data;
-	struct drm_placed_batch batch = {};
-	u64 *addrs = NULL, *pages = NULL;
+	u64 small[SMALL], *addrs;
 	int ret;
 
 	if (!drm_core_check_feature(dev, DRIVER_GEM))
@@ -693,28 +792,15 @@ int drm_gem_map_pages_ioctl(struct drm_device *dev, void *data, struct drm_file 
 	if (args->addr > ULONG_MAX)
 		return -ENOENT;
 
-	if (args->addrs) {
-		addrs = copy_array(args->addrs, args->count);
-		if (IS_ERR(addrs))
-			return PTR_ERR(addrs);
-	}
+	if (!args->addrs)
+		return map_pages(args, NULL);
 
-	if (args->pages) {
-		pages = copy_array(args->pages, args->count);
-		if (IS_ERR(pages)) {
-			ret = PTR_ERR(pages);
-			goto out_free;
-		}
-	}
+	addrs = copy_array(args->addrs, args->count, small);
+	if (IS_ERR(addrs))
+		return PTR_ERR(addrs);
 
-	batch.addr = args->addr;
-	batch.addrs = addrs;
-	batch.pages = pages;
-	batch.count = args->count;
-	ret = map_batch(&batch);
-
-	kvfree(pages);
-out_free:
-	kvfree(addrs);
+	ret = map_pages(args, addrs);
+	if (addrs != small)
+		kvfree(addrs);
 	return ret;
 }

@@ -3,7 +3,7 @@
 #define _DRM_PLACED_PAGES_H_
 
 #include <linux/list.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 
@@ -88,6 +88,15 @@ struct drm_placed_view {
 	 * the page table lock under which its slot changes, or before.
 	 */
 	struct drm_placed_slots __rcu *slots;
+
+	/** @asked: @prot is known. As the next two, changes with &drm_placed_windows.lock held. */
+	bool asked;
+
+	/** @asked_for: &vm_area_struct.vm_page_prot that @prot is for. */
+	pgprot_t asked_for;
+
+	/** @prot: what entries are made with. */
+	pgprot_t prot;
 };
 
 /**
@@ -107,6 +116,9 @@ struct drm_placed_batch {
 
 	/** @count: number of addresses. */
 	unsigned long count;
+
+	/** @vma: the mapping that has the first address. */
+	struct vm_area_struct *vma;
 };
 
 /* The address that has index @i of a batch. */
@@ -116,11 +128,15 @@ static inline unsigned long drm_placed_batch_addr(const struct drm_placed_batch 
 	return batch->addrs ? batch->addrs[i] : batch->addr + (i << PAGE_SHIFT);
 }
 
-/* The page that has index @i of a batch, as the table of slots has it. */
-static inline u32 drm_placed_batch_page(const struct drm_placed_batch *batch, unsigned long i)
+/* The mapping that has the address at index @i. In most batches, all are in one. */
+static inline struct vm_area_struct *drm_placed_batch_vma(struct mm_struct *mm,
+							  const struct drm_placed_batch *batch,
+							  unsigned long i)
 {
-	/* DRM_GEM_MAP_PAGES_NONE becomes DRM_PLACED_NO_PAGE. */
-	return batch->pages ? batch->pages[i] : DRM_PLACED_NO_PAGE;
+	unsigned long addr = drm_placed_batch_addr(batch, i);
+	struct vm_area_struct *vma = batch->vma;
+
+	return addr - vma->vm_start < vma->vm_end - vma->vm_start ? vma : vma_lookup(mm, addr);
 }
 
 static inline struct drm_placed_view *drm_placed_view_of(const struct vm_area_struct *vma)

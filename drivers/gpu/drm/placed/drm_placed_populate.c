@@ -12,6 +12,8 @@
 #include <drm/drm_gem_shmem_helper.h>
 #include <drm/drm_vma_manager.h>
 
+#include <uapi/drm/drm_placed.h>
+
 #include "drm_placed_internal.h"
 #include "drm_placed_map.h"
 #include "drm_placed_memory.h"
@@ -376,10 +378,22 @@ static unsigned long shmem_pfn(struct drm_gem_object *obj, pgoff_t page, unsigne
 	return pfn;
 }
 
+static void shmem_pfns(struct drm_gem_object *obj, const u64 *pages, unsigned int count,
+		       unsigned long *pfns)
+{
+	struct page **memory = to_drm_gem_shmem_obj(obj)->pages;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		pfns[i] = pages[i] == DRM_GEM_MAP_PAGES_NONE ? DRM_PLACED_NO_PFN :
+							       page_to_pfn(memory[pages[i]]);
+}
+
 /* &drm_gem_object_funcs.placed for objects of drm_gem_shmem_helper.c. */
 const struct drm_placed_memory drm_placed_shmem_memory = {
 	.lock = shmem_lock,
 	.unlock = shmem_unlock,
 	.pfn = shmem_pfn,
+	.pfns = shmem_pfns,
 };
 EXPORT_SYMBOL_GPL(drm_placed_shmem_memory);

@@ -12,6 +12,9 @@
 
 #include <drm/drm_device.h>
 
+#include <uapi/drm/drm_placed.h>
+
+#include "drm_placed_compat.h"
 #include "drm_placed_map.h"
 #include "drm_placed_memory.h"
 #include "drm_placed_pages.h"
@@ -22,8 +25,10 @@
  *
  * Thousands of pages change at once, and what counts is what each of them costs. So
  * entries are handled a page table at a time, under one lock, and the TLB is flushed
- * once for each mapping: all old entries go first, then the TLB's, then the new ones
- * come. Between the two, an access faults, and waits for &drm_placed_windows.lock.
+ * once for each mapping. Until then, who accesses an address may find the old page
+ * there or the new one. Architectures that want an entry to be removed, and the TLB to
+ * know, before there is another in its place go through it all twice; an access between
+ * the two faults, and waits for &drm_placed_windows.lock.
  *
  * Making an entry is an economy, not a duty: if a page table cannot be had, or the
  * page has no memory yet, the fault does it.
@@ -67,74 +72,247 @@ static void removal_end(struct removal *removal)
 	mmu_notifier_invalidate_range_end(&removal->range);
 }
 
-/* The end of what a batch has in a mapping from index i on, if it is all in a row. */
-static unsigned long row_end(const struct drm_placed_batch *batch, unsigned long i,
-			     const struct vm_area_struct *vma)
+/* What a batch has in a row, from one index on, in one page table of a mapping. */
+struct row {
+	unsigned long addr;
+	unsigned long index;
+	unsigned long count;
+};
+
+/* The row at index i, which is in the mapping. [*start, *start + *size): the table's part. */
+static struct row row_at(const struct drm_placed_batch *batch, unsigned long i,
+			 const struct vm_area_struct *vma, unsigned long *start,
+			 unsigned long *size)
 {
-	return min(vma->vm_end, batch->addr + (batch->count << PAGE_SHIFT));
+	struct row row = { .addr = drm_placed_batch_addr(batch, i), .index = i, .count = 1 };
+	unsigned long most;
+
+	*start = max(row.addr & PMD_MASK, vma->vm_start);
+	*size = pmd_addr_end(row.addr, vma->vm_end) - *start;
+	most = min((*start + *size - row.addr) >> PAGE_SHIFT, batch->count - i);
+
+	if (!batch->addrs)
+		row.count = most;
+	else
+		while (row.count < most && batch->addrs[i + row.count] ==
+					   row.addr + (row.count << PAGE_SHIFT))
+			row.count++;
+
+	return row;
 }
 
-/*
- * Let slots show what the batch says, from index i on, as long as the addresses are in
- * one page table of one mapping; remove their entries. Returns the next index.
- */
-static unsigned long replace_table(struct removal *removal, struct drm_placed_slots *slots,
-				   const struct drm_placed_batch *batch, unsigned long i)
+/* Go on behind a row. Returns whether there is another in [start, start + size). */
+static bool next_row(const struct drm_placed_batch *batch, struct row *row,
+		     const struct vm_area_struct *vma, unsigned long start, unsigned long size)
+{
+	unsigned long i = row->index + row->count;
+
+	if (i == batch->count || drm_placed_batch_addr(batch, i) - start >= size)
+		return false;
+
+	*row = row_at(batch, i, vma, &start, &size);
+	return true;
+}
+
+/* Is the address that has index i in the mapping? */
+static bool is_in(const struct drm_placed_batch *batch, unsigned long i,
+		  const struct vm_area_struct *vma)
+{
+	return i < batch->count &&
+	       drm_placed_batch_addr(batch, i) - vma->vm_start < vma->vm_end - vma->vm_start;
+}
+
+/* Entries of a row have gone: [first, last) of it. */
+static void note_removal(struct removal *removal, unsigned long addr, unsigned long first,
+			 unsigned long last)
+{
+	if (first >= last)
+		return;
+
+	removal->start = min(removal->start, addr + (first << PAGE_SHIFT));
+	removal->end = max(removal->end, addr + (last << PAGE_SHIFT));
+}
+
+/* Nobody wants to know what the processor has noted in them. */
+static void clear_row(struct removal *removal, const struct row *row, pte_t *ptes)
+{
+	unsigned long i, first = row->count, last = 0;
+
+	for (i = 0; i < row->count; i++) {
+		if (pte_none(ptep_get(ptes + i)))
+			continue;
+		pte_clear(removal->vma->vm_mm, row->addr + (i << PAGE_SHIFT), ptes + i);
+		first = min(first, i);
+		last = i + 1;
+	}
+	note_removal(removal, row->addr, first, last);
+}
+
+static const u64 *pages_of(const struct drm_placed_batch *batch, const struct row *row)
+{
+	return batch->pages ? batch->pages + row->index : NULL;
+}
+
+/* Page frames looked up at a time: on the stack. */
+#define FRAMES 64
+
+static void look_up(struct drm_gem_object *obj, const u64 *pages, unsigned int count,
+		    unsigned long *pfns)
+{
+	const struct drm_placed_memory *memory = obj->funcs->placed;
+	unsigned int i;
+
+	if (memory->pfns) {
+		memory->pfns(obj, pages, count, pfns);
+		return;
+	}
+
+	for (i = 0; i < count; i++) {
+		unsigned long one = 1;
+
+		pfns[i] = pages[i] == DRM_GEM_MAP_PAGES_NONE ? DRM_PLACED_NO_PFN :
+							       memory->pfn(obj, pages[i], &one);
+	}
+}
+
+static pgprot_t prot_of(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
+			unsigned long pfn)
+{
+	struct drm_placed_view *view = drm_placed_view_of(vma);
+
+	/* To ask takes as long as twenty entries. */
+	if (!view->asked || pgprot_val(view->asked_for) != pgprot_val(vma->vm_page_prot)) {
+		view->asked_for = vma->vm_page_prot;
+		view->prot = drm_placed_map_prot(vma, memory, pfn);
+		view->asked = true;
+	}
+
+	return view->prot;
+}
+
+/* Make entries for those of count pages that have memory, and remove those of the others. */
+static void enter_frames(struct removal *removal, struct drm_gem_object *obj,
+			 unsigned long addr, const u64 *pages, unsigned int count, pte_t *ptes)
 {
 	struct vm_area_struct *vma = removal->vma;
-	unsigned long addr = drm_placed_batch_addr(batch, i);
-	unsigned long from = max(addr & PMD_MASK, vma->vm_start);
-	unsigned long size = pmd_addr_end(addr, vma->vm_end) - from;
-	u32 slot = drm_placed_slot_of(vma, from);
-	pmd_t *pmd = drm_placed_walk_pmd(vma->vm_mm, addr);
+	unsigned int i, first = count, last = 0;
+	unsigned long pfns[FRAMES];
+	pgprot_t prot = {};
+
+	look_up(obj, pages, count, pfns);
+	for (i = 0; i < count; i++) {
+		unsigned long at = addr + ((unsigned long)i << PAGE_SHIFT);
+
+		if (!pte_none(ptep_get(ptes + i))) {
+			first = min(first, i);
+			last = i + 1;
+		}
+
+		if (pfns[i] == DRM_PLACED_NO_PFN) {
+			pte_clear(vma->vm_mm, at, ptes + i);
+			continue;
+		}
+
+		if (!pgprot_val(prot))
+			prot = prot_of(vma, obj->funcs->placed, pfns[i]);
+		set_pte_at(vma->vm_mm, at, ptes + i, pte_mkspecial(pfn_pte(pfns[i], prot)));
+		update_mmu_cache(vma, at, ptes + i);
+	}
+	note_removal(removal, addr, first, last);
+}
+
+static void enter_row(struct removal *removal, struct drm_gem_object *obj,
+		      const struct row *row, const u64 *pages, pte_t *ptes)
+{
+	unsigned long i, n;
+
+	for (i = 0; i < row->count; i += n) {
+		n = min_t(unsigned long, row->count - i, FRAMES);
+		enter_frames(removal, obj, row->addr + (i << PAGE_SHIFT), pages + i, n, ptes + i);
+	}
+}
+
+/* What to do with entries. */
+enum step {
+	/* Remove those that are there. */
+	CLEAR,
+	/* Let the slots show what the batch says, and make entries that show it. */
+	ENTER,
+};
+
+/*
+ * Do a step for what the batch says, from index i on, as long as the addresses are in
+ * one page table of one mapping. Returns the next index.
+ */
+static unsigned long do_table(struct removal *removal, struct drm_gem_object *obj,
+			      struct drm_placed_slots *slots,
+			      const struct drm_placed_batch *batch, unsigned long i,
+			      enum step step)
+{
+	struct vm_area_struct *vma = removal->vma;
+	unsigned long start, size;
+	struct row row = row_at(batch, i, vma, &start, &size);
+	u32 slot = drm_placed_slot_of(vma, start);
 	pte_t *ptes = NULL;
 	spinlock_t *ptl;
+	pmd_t *pmd;
 
 	/* Without a table there are no entries, and none come meanwhile. */
+	if (step == CLEAR || !batch->pages)
+		pmd = drm_placed_walk_pmd(vma->vm_mm, start);
+	else
+		pmd = drm_placed_map_alloc_table(vma->vm_mm, start);
 	if (pmd)
-		ptes = pte_offset_map_lock(vma->vm_mm, pmd, from, &ptl);
+		ptes = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
 
 	do {
-		unsigned long index = (addr - from) >> PAGE_SHIFT;
+		unsigned long at = (row.addr - start) >> PAGE_SHIFT;
 
-		if (ptes && !pte_none(ptep_get(ptes + index))) {
-			ptep_get_and_clear(vma->vm_mm, addr, ptes + index);
-			removal->start = min(removal->start, addr);
-			removal->end = max(removal->end, addr + PAGE_SIZE);
-		}
-		drm_placed_slots_set(slots, slot + index, drm_placed_batch_page(batch, i));
+		if (ptes && (step == CLEAR || !batch->pages))
+			clear_row(removal, &row, ptes + at);
+		else if (ptes)
+			enter_row(removal, obj, &row, batch->pages + row.index, ptes + at);
 
-		if (++i == batch->count)
-			break;
-		addr = drm_placed_batch_addr(batch, i);
-	} while (addr - from < size);
+		if (step == ENTER)
+			drm_placed_slots_set_row(slots, slot + at, pages_of(batch, &row),
+						 row.count);
+	} while (next_row(batch, &row, vma, start, size));
 
 	if (ptes)
 		pte_unmap_unlock(ptes, ptl);
-	return i;
+	return row.index + row.count;
 }
 
-/* As replace_table(), for all that follows in the mapping. */
-static unsigned long replace(struct vm_area_struct *vma, const struct drm_placed_batch *batch,
-			     unsigned long i)
+/* As do_table(), for all that follows in the mapping. */
+static unsigned long do_mapping(struct vm_area_struct *vma, struct drm_gem_object *obj,
+				const struct drm_placed_batch *batch, unsigned long i,
+				enum step step)
 {
 	struct drm_placed_slots *slots = drm_placed_view_slots(drm_placed_view_of(vma));
-	unsigned long size = vma->vm_end - vma->vm_start;
 	struct removal removal;
 
 	if (batch->addrs)
 		removal_begin(&removal, vma, vma->vm_start, vma->vm_end);
 	else
 		removal_begin(&removal, vma, drm_placed_batch_addr(batch, i),
-			      row_end(batch, i, vma));
+			      min(vma->vm_end, drm_placed_batch_addr(batch, batch->count)));
 
 	do {
-		i = replace_table(&removal, slots, batch, i);
+		i = do_table(&removal, obj, slots, batch, i, step);
 		cond_resched();
-	} while (i < batch->count && drm_placed_batch_addr(batch, i) - vma->vm_start < size);
+	} while (is_in(batch, i, vma));
 
 	removal_end(&removal);
 	return i;
+}
+
+static unsigned long replace(struct vm_area_struct *vma, struct drm_gem_object *obj,
+			     const struct drm_placed_batch *batch, unsigned long i)
+{
+	if (batch->pages && !drm_placed_can_replace_entries())
+		do_mapping(vma, obj, batch, i, CLEAR);
+
+	return do_mapping(vma, obj, batch, i, ENTER);
 }
 
 /* As replace(), for a mapping whose owner wants to be told before entries go. */
@@ -142,81 +320,17 @@ static unsigned long replace_tracked(struct vm_area_struct *vma,
 				     const struct drm_placed_batch *batch, unsigned long i)
 {
 	struct drm_placed_slots *slots = drm_placed_view_slots(drm_placed_view_of(vma));
-	unsigned long size = vma->vm_end - vma->vm_start;
+	unsigned long start, size;
 
 	do {
-		unsigned long start = drm_placed_batch_addr(batch, i), end = start, first = i;
+		struct row row = row_at(batch, i, vma, &start, &size);
 
-		/* As long as they are in a row. */
-		do {
-			end += PAGE_SIZE;
-			i++;
-		} while (i < batch->count && end < vma->vm_end &&
-			 drm_placed_batch_addr(batch, i) == end);
-
-		zap_page_range_single(vma, start, end - start, NULL);
-		for (; first < i; first++, start += PAGE_SIZE)
-			drm_placed_slots_set(slots, drm_placed_slot_of(vma, start),
-					     drm_placed_batch_page(batch, first));
+		zap_page_range_single(vma, row.addr, row.count << PAGE_SHIFT, NULL);
+		drm_placed_slots_set_row(slots, drm_placed_slot_of(vma, row.addr),
+					 pages_of(batch, &row), row.count);
+		i = row.index + row.count;
 		cond_resched();
-	} while (i < batch->count && drm_placed_batch_addr(batch, i) - vma->vm_start < size);
-
-	return i;
-}
-
-/* Make the entries of one page table, from index i on. Returns the next index. */
-static unsigned long enter_table(struct vm_area_struct *vma, struct drm_gem_object *obj,
-				 const struct drm_placed_batch *batch, unsigned long i,
-				 pgprot_t *prot)
-{
-	const struct drm_placed_memory *memory = obj->funcs->placed;
-	unsigned long addr = drm_placed_batch_addr(batch, i);
-	unsigned long from = max(addr & PMD_MASK, vma->vm_start);
-	unsigned long size = pmd_addr_end(addr, vma->vm_end) - from;
-	pmd_t *pmd = drm_placed_map_alloc_pmd(vma->vm_mm, addr);
-	pte_t *ptes = NULL;
-	spinlock_t *ptl;
-
-	if (pmd && !pte_alloc(vma->vm_mm, pmd))
-		ptes = pte_offset_map_lock(vma->vm_mm, pmd, from, &ptl);
-
-	do {
-		u32 page = drm_placed_batch_page(batch, i);
-
-		if (ptes && page != DRM_PLACED_NO_PAGE) {
-			unsigned long count = 1, pfn = memory->pfn(obj, page, &count);
-
-			if (pfn != DRM_PLACED_NO_PFN) {
-				pte_t *pte = ptes + ((addr - from) >> PAGE_SHIFT);
-
-				if (!pgprot_val(*prot))
-					*prot = drm_placed_map_prot(vma, memory, pfn);
-				set_pte_at(vma->vm_mm, addr, pte,
-					   pte_mkspecial(pfn_pte(pfn, *prot)));
-				update_mmu_cache(vma, addr, pte);
-			}
-		}
-
-		if (++i == batch->count)
-			break;
-		addr = drm_placed_batch_addr(batch, i);
-	} while (addr - from < size);
-
-	if (ptes)
-		pte_unmap_unlock(ptes, ptl);
-	return i;
-}
-
-static unsigned long enter(struct vm_area_struct *vma, struct drm_gem_object *obj,
-			   const struct drm_placed_batch *batch, unsigned long i)
-{
-	unsigned long size = vma->vm_end - vma->vm_start;
-	pgprot_t prot = {};
-
-	do {
-		i = enter_table(vma, obj, batch, i, &prot);
-		cond_resched();
-	} while (i < batch->count && drm_placed_batch_addr(batch, i) - vma->vm_start < size);
+	} while (is_in(batch, i, vma));
 
 	return i;
 }
@@ -225,19 +339,6 @@ static unsigned long enter(struct vm_area_struct *vma, struct drm_gem_object *ob
 static bool is_tracked(const struct vm_area_struct *vma)
 {
 	return vma->vm_ops->zap;
-}
-
-/* What a mapping has of a batch from index i on, and needs no entries. */
-static unsigned long skip(struct vm_area_struct *vma, const struct drm_placed_batch *batch,
-			  unsigned long i)
-{
-	unsigned long size = vma->vm_end - vma->vm_start;
-
-	do {
-		i++;
-	} while (i < batch->count && drm_placed_batch_addr(batch, i) - vma->vm_start < size);
-
-	return i;
 }
 
 /**
@@ -260,16 +361,9 @@ void drm_placed_scatter(struct mm_struct *mm, struct drm_gem_object *obj,
 	lockdep_assert_held(&obj->placed_windows->lock);
 
 	for (i = 0; i < batch->count;) {
-		vma = vma_lookup(mm, drm_placed_batch_addr(batch, i));
-		i = is_tracked(vma) ? replace_tracked(vma, batch, i) : replace(vma, batch, i);
-	}
-
-	if (!batch->pages)
-		return;
-
-	for (i = 0; i < batch->count;) {
-		vma = vma_lookup(mm, drm_placed_batch_addr(batch, i));
-		i = is_tracked(vma) ? skip(vma, batch, i) : enter(vma, obj, batch, i);
+		vma = drm_placed_batch_vma(mm, batch, i);
+		i = is_tracked(vma) ? replace_tracked(vma, batch, i) :
+				      replace(vma, obj, batch, i);
 	}
 }
 EXPORT_SYMBOL_GPL(drm_placed_scatter);
@@ -305,7 +399,7 @@ int drm_placed_scatter_one(struct vm_area_struct *vma, struct drm_gem_object *ob
 
 	if (pte_none(ptep_get(pte))) {
 		set_pte_at(vma->vm_mm, addr, pte,
-			   pte_mkspecial(pfn_pte(pfn, drm_placed_map_prot(vma, memory, pfn))));
+			   pte_mkspecial(pfn_pte(pfn, prot_of(vma, memory, pfn))));
 		update_mmu_cache(vma, addr, pte);
 	}
 	pte_unmap_unlock(pte, ptl);
@@ -314,22 +408,22 @@ int drm_placed_scatter_one(struct vm_area_struct *vma, struct drm_gem_object *ob
 EXPORT_SYMBOL_GPL(drm_placed_scatter_one);
 
 /* Addresses in a row whose entries are to go. */
-struct row {
+struct zap {
 	struct vm_area_struct *vma;
 	unsigned long start, end;
 };
 
-static void row_flush(struct row *row)
+static void zap_now(struct zap *zap)
 {
-	if (row->start < row->end)
-		zap_page_range_single(row->vma, row->start, row->end - row->start, NULL);
-	row->start = 0;
-	row->end = 0;
+	if (zap->start < zap->end)
+		zap_page_range_single(zap->vma, zap->start, zap->end - zap->start, NULL);
+	zap->start = 0;
+	zap->end = 0;
 }
 
-static void row_add(struct row *row, u32 slot)
+static void zap_slot(struct zap *zap, u32 slot)
 {
-	struct vm_area_struct *vma = row->vma;
+	struct vm_area_struct *vma = zap->vma;
 	u32 first = drm_placed_slot_of(vma, vma->vm_start);
 	unsigned long addr;
 
@@ -337,18 +431,18 @@ static void row_add(struct row *row, u32 slot)
 		return;
 
 	addr = vma->vm_start + ((unsigned long)(slot - first) << PAGE_SHIFT);
-	if (addr != row->end) {
-		row_flush(row);
-		row->start = addr;
+	if (addr != zap->end) {
+		zap_now(zap);
+		zap->start = addr;
 	}
-	row->end = addr + PAGE_SIZE;
+	zap->end = addr + PAGE_SIZE;
 }
 
 /* Remove the entries of a mapping that show pages of a range. */
 static void zap_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t count)
 {
 	struct drm_placed_slots *slots = drm_placed_view_slots(drm_placed_view_of(vma));
-	struct row row = { .vma = vma };
+	struct zap zap = { .vma = vma };
 	pgoff_t page;
 	u32 slot, i;
 
@@ -361,16 +455,16 @@ static void zap_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t count)
 			slot = drm_placed_slot_of(vma, vma->vm_start) + i;
 			page = drm_placed_slots_page(slots, slot);
 			if (page != DRM_PLACED_NO_PAGE && page >= first && page - first < count)
-				row_add(&row, slot);
+				zap_slot(&zap, slot);
 		}
 	} else {
 		for (page = first; page < first + count; page++)
 			for (slot = drm_placed_slots_first(slots, page);
 			     slot != DRM_PLACED_NO_SLOT;
 			     slot = drm_placed_slots_next(slots, slot))
-				row_add(&row, slot);
+				zap_slot(&zap, slot);
 	}
-	row_flush(&row);
+	zap_now(&zap);
 }
 
 /**

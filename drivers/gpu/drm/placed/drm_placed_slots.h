@@ -4,6 +4,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/compiler.h>
+#include <linux/minmax.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -156,6 +157,36 @@ static inline void drm_placed_slots_set(struct drm_placed_slots *slots, u32 slot
 		leaf->link[index].next = *first;
 		leaf->link[index].prev = DRM_PLACED_NO_SLOT;
 		*first = slot;
+	}
+}
+
+/**
+ * drm_placed_slots_set_row - let slots in a row show pages
+ * @slots: the table
+ * @slot: the first slot. drm_placed_slots_prepare() was called for all of them
+ * @pages: the pages, or NULL for none. What is %DRM_PLACED_NO_PAGE in its lower half is none
+ * @count: number of slots
+ */
+static inline void drm_placed_slots_set_row(struct drm_placed_slots *slots, u32 slot,
+					    const u64 *pages, unsigned long count)
+{
+	unsigned long i, n;
+
+	if (slots->first || !pages) {
+		for (i = 0; i < count; i++)
+			drm_placed_slots_set(slots, slot + i,
+					     pages ? pages[i] : DRM_PLACED_NO_PAGE);
+		return;
+	}
+
+	for (; count; count -= n, slot += n, pages += n) {
+		u32 *page = slots->leaf[slot / DRM_PLACED_SLOTS_LEAF]->page +
+			    slot % DRM_PLACED_SLOTS_LEAF;
+
+		n = min_t(unsigned long, count,
+			  DRM_PLACED_SLOTS_LEAF - slot % DRM_PLACED_SLOTS_LEAF);
+		for (i = 0; i < n; i++)
+			WRITE_ONCE(page[i], pages[i]);
 	}
 }
 

@@ -104,6 +104,12 @@ static unsigned long sparse_pfn(struct drm_gem_object *obj, pgoff_t page, unsign
 	return drm_placed_store_pfn(store_of(obj), page, count);
 }
 
+static void sparse_pfns(struct drm_gem_object *obj, const u64 *pages, unsigned int count,
+			unsigned long *pfns)
+{
+	drm_placed_store_pfns(store_of(obj), pages, count, pfns);
+}
+
 /* &drm_gem_object_funcs.placed of sparse objects. */
 const struct drm_placed_memory drm_placed_sparse_memory = {
 	.lock = sparse_lock,
@@ -111,6 +117,7 @@ const struct drm_placed_memory drm_placed_sparse_memory = {
 	.get = sparse_get,
 	.get_all = sparse_get_all,
 	.pfn = sparse_pfn,
+	.pfns = sparse_pfns,
 };
 EXPORT_SYMBOL_GPL(drm_placed_sparse_memory);
 
@@ -121,6 +128,7 @@ const struct drm_placed_memory drm_placed_sparse_io_memory = {
 	.get = sparse_get,
 	.get_all = sparse_get_all,
 	.pfn = sparse_pfn,
+	.pfns = sparse_pfns,
 	.io = true,
 	.chunks = true,
 };

@@ -637,6 +637,35 @@ unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_store_pfn);
 
+/**
+ * drm_placed_store_pfns - find the memory of pages anywhere
+ * @store: the store
+ * @pages: the pages; what the store does not have, has no memory
+ * @count: number of them
+ * @pfns: out: their page frames, or %DRM_PLACED_NO_PFN
+ *
+ * Locking: &drm_placed_store.lock is held.
+ */
+void drm_placed_store_pfns(struct drm_placed_store *store, const u64 *pages, unsigned int count,
+			   unsigned long *pfns)
+{
+	struct drm_placed_store_chunk *chunk;
+	unsigned int i, page;
+
+	lockdep_assert_held(&store->lock);
+
+	for (i = 0; i < count; i++) {
+		pfns[i] = DRM_PLACED_NO_PFN;
+		if (pages[i] >= store->pages)
+			continue;
+
+		chunk = find_chunk(store, pages[i] / DRM_PLACED_CHUNK);
+		page = pages[i] % DRM_PLACED_CHUNK;
+		if (chunk && test_bit(page, chunk->present))
+			pfns[i] = chunk->pfns[page];
+	}
+}
+
 /* The pages of a part that are present. */
 static void present_of(const struct drm_placed_store_part *part, unsigned long *present)
 {

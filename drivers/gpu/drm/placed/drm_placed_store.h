@@ -129,6 +129,8 @@ int drm_placed_store_get_all(struct drm_placed_store *store, pgoff_t first, pgof
 void drm_placed_store_put(struct drm_placed_store *store, pgoff_t first, pgoff_t count);
 unsigned long drm_placed_store_pfn(struct drm_placed_store *store, pgoff_t page,
 				   unsigned long *count);
+void drm_placed_store_pfns(struct drm_placed_store *store, const u64 *pages, unsigned int count,
+			   unsigned long *pfns);
 pgoff_t drm_placed_store_present(struct drm_placed_store *store, pgoff_t first, pgoff_t count);
 void drm_placed_store_runs(struct drm_placed_store *store, pgoff_t first, pgoff_t count,
 			   struct drm_placed_runs *runs);
