@@ -195,30 +195,31 @@ static void enter_frames(struct removal *removal, struct drm_gem_object *obj,
 			 unsigned long addr, const u64 *pages, unsigned int count, pte_t *ptes)
 {
 	struct vm_area_struct *vma = removal->vma;
-	unsigned int i, first = count, last = 0;
+	pte_t zero = __pte(0);
 	unsigned long pfns[FRAMES];
-	pgprot_t prot = {};
+	bool removed = false;
+	unsigned int i;
 
 	look_up(obj, pages, count, pfns);
 	for (i = 0; i < count; i++) {
 		unsigned long at = addr + ((unsigned long)i << PAGE_SHIFT);
 
-		if (!pte_none(ptep_get(ptes + i))) {
-			first = min(first, i);
-			last = i + 1;
-		}
-
+		removed |= !pte_none(ptep_get(ptes + i));
 		if (pfns[i] == DRM_PLACED_NO_PFN) {
 			pte_clear(vma->vm_mm, at, ptes + i);
 			continue;
 		}
 
-		if (!pgprot_val(prot))
-			prot = prot_of(vma, obj->funcs->placed, pfns[i]);
-		set_pte_at(vma->vm_mm, at, ptes + i, pte_mkspecial(pfn_pte(pfns[i], prot)));
+		/* They differ in nothing but the page frame. */
+		if (pte_none(zero))
+			zero = pte_mkspecial(pfn_pte(0, prot_of(vma, obj->funcs->placed,
+								pfns[i])));
+		set_pte_at(vma->vm_mm, at, ptes + i, pte_advance_pfn(zero, pfns[i]));
 		update_mmu_cache(vma, at, ptes + i);
 	}
-	note_removal(removal, addr, first, last);
+
+	if (removed)
+		note_removal(removal, addr, 0, count);
 }
 
 static void enter_row(struct removal *removal, struct drm_gem_object *obj,
