@@ -15,6 +15,8 @@
 
 #include <uapi/drm/drm_placed.h>
 
+#include <kunit/visibility.h>
+
 #include "drm_placed_internal.h"
 
 /**
@@ -151,9 +153,10 @@ static struct drm_gem_object *object_of(const struct vm_area_struct *vma)
 	return lookup(file_priv->minor->dev, vma->vm_pgoff);
 }
 
-/* The page of the object that a mapping shows at an address. */
-static int page_of(const struct vm_area_struct *vma, struct drm_gem_object *obj,
-		   unsigned long addr, pgoff_t *page)
+/* The page of the object that a mapping of it shows at an address. */
+VISIBLE_IF_KUNIT
+int drm_placed_shown_page(const struct vm_area_struct *vma, struct drm_gem_object *obj,
+			  unsigned long addr, pgoff_t *page)
 {
 	pgoff_t pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 	pgoff_t count = obj->size >> PAGE_SHIFT;
@@ -165,6 +168,7 @@ static int page_of(const struct vm_area_struct *vma, struct drm_gem_object *obj,
 	*page = pgoff;
 	return is_private_data(vma) && pgoff < count ? 0 : -ENOENT;
 }
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_shown_page);
 
 /* Look at the part of the range that starts at an address in the mapping. */
 static int add_part(struct original *orig, struct vm_area_struct *vma, unsigned long addr,
@@ -192,7 +196,7 @@ static int add_part(struct original *orig, struct vm_area_struct *vma, unsigned 
 	if (!(vma->vm_flags & VM_MAYSHARE) || drm_placed_is_pages_vma(vma))
 		return -EOPNOTSUPP;
 
-	if (page_of(vma, orig->obj, addr, &page))
+	if (drm_placed_shown_page(vma, orig->obj, addr, &page))
 		return -ENOENT;
 
 	if (!distance)
@@ -228,12 +232,13 @@ static int look(struct original *orig, unsigned long from, unsigned long length)
 	return ret;
 }
 
-/* The rights of the duplicate, as flags. */
-static int take_rights(const struct original *orig, u32 *flags)
+/* The rights that a duplicate gets, put into the flags that say which it wants. */
+VISIBLE_IF_KUNIT
+int drm_placed_take_rights(vm_flags_t rights, u32 *flags)
 {
 	u32 prot = DRM_GEM_MMAP_PLACED_READ | DRM_GEM_MMAP_PLACED_WRITE;
-	u32 has = (orig->rights & VM_READ ? DRM_GEM_MMAP_PLACED_READ : 0) |
-		  (orig->rights & VM_WRITE ? DRM_GEM_MMAP_PLACED_WRITE : 0);
+	u32 has = (rights & VM_READ ? DRM_GEM_MMAP_PLACED_READ : 0) |
+		  (rights & VM_WRITE ? DRM_GEM_MMAP_PLACED_WRITE : 0);
 
 	if (!has || *flags & prot & ~has)
 		return -EACCES;
@@ -243,6 +248,7 @@ static int take_rights(const struct original *orig, u32 *flags)
 
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_take_rights);
 
 /* Can the driver map these pages once more? */
 static int check_object(const struct original *orig, u64 length)
@@ -271,7 +277,7 @@ static unsigned long map_again(const struct original *orig,
 	u64 offset = 0;
 	int ret;
 
-	ret = take_rights(orig, &what.flags);
+	ret = drm_placed_take_rights(orig->rights, &what.flags);
 	if (ret)
 		return ret;
 

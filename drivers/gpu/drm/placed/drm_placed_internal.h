@@ -79,6 +79,13 @@ int drm_placed_prepare(struct drm_gem_object *obj, u32 flags);
 bool drm_placed_is_drm_file(struct file *filp);
 unsigned long drm_placed_duplicate(const struct drm_gem_mmap_placed *args, unsigned int *gaps);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+int drm_placed_shown_page(const struct vm_area_struct *vma, struct drm_gem_object *obj,
+			  unsigned long addr, pgoff_t *page);
+int drm_placed_take_rights(vm_flags_t rights, u32 *flags);
+u64 drm_placed_window_hint(u64 start, u64 end, u64 addr, u64 len);
+#endif
+
 bool drm_placed_is_pages_vma(const struct vm_area_struct *vma);
 
 typedef void (*drm_placed_find_fn)(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,

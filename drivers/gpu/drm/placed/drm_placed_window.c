@@ -14,6 +14,8 @@
 
 #include <uapi/drm/drm_placed.h>
 
+#include <kunit/visibility.h>
+
 #include "drm_placed_internal.h"
 
 /**
@@ -75,6 +77,14 @@ static u64 object_offset(struct drm_device *dev, unsigned long pgoff)
 	return offset;
 }
 
+/* The hint of an mmap(), or 0: one that is out of the window is no hint where in it to map. */
+VISIBLE_IF_KUNIT
+u64 drm_placed_window_hint(u64 start, u64 end, u64 addr, u64 len)
+{
+	return addr >= start && addr < end && len <= end - addr ? addr : 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(drm_placed_window_hint);
+
 /**
  * drm_placed_window_area - choose the address of a plain mmap() in a window
  * @file_priv: the file
@@ -105,12 +115,7 @@ unsigned long drm_placed_window_area(struct drm_file *file_priv, unsigned long a
 	if (in_compat_syscall())
 		args.range_end = min(args.range_end, SZ_4G);
 
-	/* One that is out of the window is no hint where in it to map. */
-	args.addr = PAGE_ALIGN(addr);
-	if (args.addr < args.range_start || args.addr >= args.range_end ||
-	    args.range_end - args.addr < len)
-		args.addr = 0;
-
+	args.addr = drm_placed_window_hint(args.range_start, args.range_end, PAGE_ALIGN(addr), len);
 	if (window.flags & DRM_GEM_MMAP_WINDOW_TOPDOWN)
 		args.flags = DRM_GEM_MMAP_PLACED_TOPDOWN;
 
