@@ -221,7 +221,7 @@ static void parts(int fd, const struct kind *kind)
 	check_stored(copy, 0, 5, 1);
 	placed_unmap(copy, 5 * PLACED_PAGE);
 	if (!has_middle(kind)) {
-		for (int first = 1; first < PAGES; first++)
+		for (int first = 1; first < PAGES; first += 7)
 			must_not_duplicate(fd, &o, once_more(page_at(map, first), 1), EOPNOTSUPP);
 		finish(&o, map);
 		return;
@@ -914,7 +914,12 @@ static void imported_read_only(int fd, const struct kind *kind)
 	destroy_object(&o);
 	close(vgem);
 
-	/* Linux lets an importer map for writing what was exported for reading. */
+	/*
+	 * Linux lets an importer map for writing what was exported for reading; but what
+	 * comes home is the object itself.
+	 */
+	if (!strcmp(kind->driver, "vgem"))
+		return;
 	o = make_object(fd, kind, PAGES);
 	prime.handle = o.handle;
 	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
@@ -1358,8 +1363,16 @@ static void page_window(int fd, const struct kind *kind)
 		.length = 4 * PLACED_PAGE,
 	};
 	struct drm_gem_map_pages put = { .pages = placed_addr(pages), .count = 4 };
-	uint8_t *window = placed_must_map(fd, args);
+	uint8_t *window;
 
+	/* What its driver alone knows the pages of has no windows. */
+	if ((kind->is & (KIND_COPY | KIND_SPARSE)) == KIND_COPY) {
+		placed_must_fail(fd, args, EOPNOTSUPP);
+		destroy_object(&o);
+		return;
+	}
+
+	window = placed_must_map(fd, args);
 	must_not_duplicate(fd, &o, once_more(window, 4), EOPNOTSUPP);
 	put.addr = placed_addr(window);
 	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_GEM_MAP_PAGES, &put), 0);
@@ -1466,7 +1479,7 @@ static void map_count(int fd, const struct kind *kind)
 /* Threads and processes */
 
 /*
- * One who changes what is mapped somewhere, and some who duplicate it. Every object
+ * One who changes what is mapped somewhere, and one who duplicates it. Every object
  * has a tag, and each of its pages the tag and its number.
  */
 struct race {
@@ -1479,8 +1492,7 @@ struct race {
 
 #define RACE_PAGES 6
 #define RACE_SIZE (RACE_PAGES * PLACED_PAGE)
-#define RACE_THREADS 2
-#define RACE_ROUNDS placed_rounds(400)
+#define RACE_ROUNDS placed_rounds(200)
 
 static volatile uint32_t *tag_at(uint8_t *map, int page)
 {
@@ -1568,10 +1580,8 @@ static void *remap(void *data)
 	return NULL;
 }
 
-static void *duplicate_remapped(void *data)
+static void duplicate_remapped(struct race *r)
 {
-	struct race *r = data;
-
 	while (!atomic_load(&r->wrong) &&
 	       (atomic_load(&r->good) < RACE_ROUNDS || atomic_load(&r->changes) < RACE_ROUNDS / 4 ||
 		!atomic_load(&r->none))) {
@@ -1594,19 +1604,14 @@ static void *duplicate_remapped(void *data)
 		munmap(placed_ptr(args.addr), RACE_SIZE);
 		atomic_fetch_add(&r->good, 1);
 	}
-
-	return NULL;
 }
 
-static void run_race(struct race *r, void *(*change)(void *), void *(*use)(void *))
+static void run_race(struct race *r, void *(*change)(void *), void (*use)(struct race *))
 {
-	pthread_t changer, users[RACE_THREADS];
+	pthread_t changer;
 
 	igt_assert_eq(pthread_create(&changer, NULL, change, r), 0);
-	for (int i = 0; i < RACE_THREADS; i++)
-		igt_assert_eq(pthread_create(&users[i], NULL, use, r), 0);
-	for (int i = 0; i < RACE_THREADS; i++)
-		igt_assert_eq(pthread_join(users[i], NULL), 0);
+	use(r);
 	atomic_store(&r->stop, true);
 	igt_assert_eq(pthread_join(changer, NULL), 0);
 	igt_assert_f(!r->wrong, "%d wrong, the last was %s\n", r->wrong, strerror(-r->last_wrong));
@@ -1651,10 +1656,8 @@ static void *protect(void *data)
 	return NULL;
 }
 
-static void *duplicate_protected(void *data)
+static void duplicate_protected(struct race *r)
 {
-	struct race *r = data;
-
 	for (int i = 0; !atomic_load(&r->wrong) &&
 	     (atomic_load(&r->good) < RACE_ROUNDS || atomic_load(&r->changes) < RACE_ROUNDS ||
 	      !atomic_load(&r->refused)); i++) {
@@ -1680,8 +1683,6 @@ static void *duplicate_protected(void *data)
 		munmap(placed_ptr(args.addr), RACE_SIZE);
 		atomic_fetch_add(&r->good, 1);
 	}
-
-	return NULL;
 }
 
 /**
