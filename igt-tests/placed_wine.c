@@ -429,12 +429,13 @@ static void below_2g(int fd, const char *driver)
 
 /**
  * SUBTEST: below-4g
- * Description: The same below 4 GiB, for programs that can have these addresses.
+ * Description: 5,000 below 4 GiB, for programs that can have these addresses.
  */
 static void below_4g(int fd, const char *driver)
 {
 	struct wine w = start(fd, driver, PLACED_4G);
 
+	w.goal = operations / 2;
 	run_alone(&w);
 }
 
@@ -488,7 +489,7 @@ static void check_fragments(struct wine *w, struct fragments *f)
 
 /**
  * SUBTEST: fragmented
- * Description: The same below 2 GiB, among thousands of small mappings that are nobody's business.
+ * Description: 10,000 below 2 GiB, among thousands of small mappings that are nobody's business.
  */
 static void fragmented(int fd, const char *driver)
 {
@@ -532,14 +533,13 @@ static void run_threads(int fd, const char *driver, bool duplicate)
 		wines[i].id = wines[i].seed = i + 1;
 		wines[i].largest = 4 * GRANULE;
 		wines[i].duplicate = duplicate;
-		wines[i].goal = operations / THREADS;
 		make_objects(&wines[i]);
 	}
 
 	/* Once without a goal, for the stacks. */
 	for (before = 0;; before = count_maps()) {
 		for (i = 0; i < THREADS; i++) {
-			wines[i].goal = before ? operations / THREADS : 1;
+			wines[i].goal = before ? operations / 2 / THREADS : 1;
 			igt_assert_eq(pthread_create(&threads[i], NULL, run, &wines[i]), 0);
 		}
 		for (i = 0; i < THREADS; i++)
