@@ -215,6 +215,50 @@ static void native(int fd, uint32_t handle)
 	igt_assert_eq(placed_close_handle(fd, create.bo_handle), 0);
 }
 
+static struct drm_gem_mmap_placed once_more(const void *from, uint64_t pages)
+{
+	return (struct drm_gem_mmap_placed) {
+		.flags = DRM_GEM_MMAP_PLACED_FROM_ADDR, .length = pages * PLACED_PAGE,
+		.from_addr = placed_addr(from), .range_end = PLACED_4G,
+	};
+}
+
+/**
+ * SUBTEST: duplicate
+ * Description: Duplicates of the whole and of parts, by another device's file, too; a private mapping
+ *	has none.
+ */
+static void duplicate(int fd, uint32_t handle)
+{
+	struct drm_virtgpu_map map = { .handle = handle };
+	uint32_t *whole = number_pages(fd, handle), *copy;
+	int vgem = placed_open("vgem");
+
+	igt_assert(vgem >= 0);
+	copy = placed_must_map(vgem, once_more(whole, PAGES));
+	check_pages(copy, 0, PAGES);
+	copy[5 * 1024 + 1] = 77;
+	igt_assert_eq_u32(whole[5 * 1024 + 1], 77);
+	placed_unmap(copy, SIZE);
+
+	igt_assert_eq(mprotect(whole, 6 * PLACED_PAGE, PROT_READ), 0);
+	copy = placed_must_map(fd, once_more(whole + 4 * 1024, 5));
+	check_pages(copy, 4, 5);
+	igt_assert_eq(mprotect(copy, 5 * PLACED_PAGE, PROT_READ | PROT_WRITE), 0);
+	copy[1024 + 1] = 78;
+	igt_assert_eq_u32(whole[5 * 1024 + 1], 78);
+	placed_unmap(copy, 5 * PLACED_PAGE);
+	placed_unmap(whole, SIZE);
+
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VIRTGPU_MAP, &map), 0);
+	whole = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, map.offset);
+	igt_assert(whole != MAP_FAILED);
+	placed_must_fail(fd, once_more(whole, PAGES), EOPNOTSUPP);
+	placed_must_fail(vgem, once_more(whole + 1024, 1), EOPNOTSUPP);
+	placed_unmap(whole, SIZE);
+	close(vgem);
+}
+
 /* A mapping of the whole, whose entries are not there. */
 static uint8_t *map_dropped(int fd, uint32_t handle)
 {
@@ -355,7 +399,8 @@ static void unbind(int fd)
 static void unplugged(int fd, uint32_t handle)
 {
 	uint8_t *whole = (uint8_t *)number_pages(fd, handle);
-	int status;
+	struct drm_gem_mmap_placed args = once_more(whole, PAGES);
+	int status, vgem = placed_open("vgem");
 	pid_t pid;
 
 	/* The entries that are there go; and those that are not do not come. */
@@ -374,6 +419,13 @@ static void unplugged(int fd, uint32_t handle)
 		igt_assert_eq(waitpid(pid, &status, 0), pid);
 		igt_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
 	}
+
+	igt_assert(vgem >= 0);
+	igt_assert_eq(placed_map(fd, &args), -ENODEV);
+	igt_assert_eq(placed_map(vgem, &args), -ENODEV);
+	args.flags |= DRM_GEM_MMAP_PLACED_POPULATE;
+	igt_assert_eq(placed_map(vgem, &args), -ENODEV);
+	close(vgem);
 	placed_unmap(whole, SIZE);
 }
 
@@ -387,6 +439,7 @@ igt_main
 		{ "split", "Split mappings", split },
 		{ "fixed", "Placed maps over reservations", fixed },
 		{ "native", "Blobs are coherent by nature", native },
+		{ "duplicate", "Duplicates, and private mappings", duplicate },
 		{ "populate", "Calls that populate", populate },
 		{ "dontneed", "MADV_DONTNEED", dontneed },
 		{ "not-sparse", "MADV_REMOVE and GEM_SPARSE", not_sparse },
