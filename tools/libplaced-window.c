@@ -22,9 +22,6 @@
 
 #include "placed-window.h"
 
-/* The first address that a 32-bit process never has. */
-#define LAST_PAGES 0xffffe000ull
-
 #define EXPORT __attribute__((visibility("default")))
 
 static struct placed_window window;
@@ -286,12 +283,6 @@ static bool parse(const char *text)
 	window.end = strtoull(end, &end, 0);
 	if (window.start >= window.end || (*end && *end++ != ','))
 		return false;
-
-#ifdef __i386__
-	/* Where a 32-bit process ends on a 64-bit kernel; "below 4 GiB" shall be all of it. */
-	if (window.start < LAST_PAGES && window.end > LAST_PAGES)
-		window.end = LAST_PAGES;
-#endif
 
 	snprintf(flags, sizeof(flags), "%s", end);
 	for (flag = strtok(flags, ","); flag; flag = strtok(NULL, ","))

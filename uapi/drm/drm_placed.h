@@ -402,7 +402,8 @@ struct drm_gem_sparse {
  * process that set it lives, others get EBUSY.
  *
  * Errors: EINVAL (unknown @op or flags, a member that must be zero, a range that is
- * empty, not page-aligned or not below the end of the address space), EOPNOTSUPP (the
+ * empty, not page-aligned, or above the end of the address space, rounded up to
+ * 4 GiB), EOPNOTSUPP (the
  * driver cannot), EBUSY (another process has a window here), EFAULT (the struct
  * cannot be read, or not written back, in which case the work is done).
  */

@@ -158,9 +158,11 @@ static int set_window(struct drm_file *file_priv, const struct drm_gem_mmap_wind
 		.flags = args->flags,
 	};
 
+	/* "Below 4 GiB" is all of it for a 32-bit task, whose addresses end before that. */
 	if (args->flags & ~DRM_GEM_MMAP_WINDOW_TOPDOWN ||
 	    !PAGE_ALIGNED(args->range_start | args->range_end) ||
-	    args->range_start >= args->range_end || args->range_end > TASK_SIZE)
+	    args->range_start >= args->range_end ||
+	    args->range_start >= TASK_SIZE || args->range_end > ALIGN((u64)TASK_SIZE, SZ_4G))
 		return -EINVAL;
 
 	return replace_window(file_priv, &window);
