@@ -15,8 +15,8 @@
  * What of duplicates and windows of files is arithmetic: pages, rights and hints.
  */
 
-#define READ	DRM_GEM_MMAP_PLACED_READ
-#define WRITE	DRM_GEM_MMAP_PLACED_WRITE
+#define RD	DRM_GEM_MMAP_PLACED_READ
+#define WR	DRM_GEM_MMAP_PLACED_WRITE
 #define TOPDOWN	DRM_GEM_MMAP_PLACED_TOPDOWN
 
 /* Where mappings start in memory. */
@@ -103,21 +103,21 @@ struct rights_case {
 
 static const struct rights_case rights_cases[] = {
 	{ "none_of_none", 0, 0, 0 },
-	{ "read_of_none", 0, READ, 0 },
-	{ "may_is_not_can", VM_MAYREAD | VM_MAYWRITE, READ, 0 },
-	{ "all_of_read", VM_READ, 0, READ },
-	{ "read_of_read", VM_READ, READ, READ },
-	{ "write_of_read", VM_READ, WRITE, 0 },
-	{ "both_of_read", VM_READ, READ | WRITE, 0 },
-	{ "write_of_may", VM_READ | VM_MAYWRITE, WRITE, 0 },
-	{ "all_of_write", VM_WRITE, 0, WRITE },
-	{ "read_of_write", VM_WRITE, READ, 0 },
-	{ "write_of_write", VM_WRITE, WRITE, WRITE },
-	{ "all_of_both", VM_READ | VM_WRITE, 0, READ | WRITE },
-	{ "read_of_both", VM_READ | VM_WRITE, READ, READ },
-	{ "write_of_both", VM_READ | VM_WRITE, WRITE, WRITE },
-	{ "both_of_both", VM_READ | VM_WRITE, READ | WRITE, READ | WRITE },
-	{ "others_stay", VM_READ, TOPDOWN, READ | TOPDOWN },
+	{ "read_of_none", 0, RD, 0 },
+	{ "may_is_not_can", VM_MAYREAD | VM_MAYWRITE, RD, 0 },
+	{ "all_of_read", VM_READ, 0, RD },
+	{ "read_of_read", VM_READ, RD, RD },
+	{ "write_of_read", VM_READ, WR, 0 },
+	{ "both_of_read", VM_READ, RD | WR, 0 },
+	{ "write_of_may", VM_READ | VM_MAYWRITE, WR, 0 },
+	{ "all_of_write", VM_WRITE, 0, WR },
+	{ "read_of_write", VM_WRITE, RD, 0 },
+	{ "write_of_write", VM_WRITE, WR, WR },
+	{ "all_of_both", VM_READ | VM_WRITE, 0, RD | WR },
+	{ "read_of_both", VM_READ | VM_WRITE, RD, RD },
+	{ "write_of_both", VM_READ | VM_WRITE, WR, WR },
+	{ "both_of_both", VM_READ | VM_WRITE, RD | WR, RD | WR },
+	{ "others_stay", VM_READ, TOPDOWN, RD | TOPDOWN },
 };
 
 static void rights_desc(const struct rights_case *c, char *desc)
