@@ -60,10 +60,17 @@ static void fail_all(int fd, struct drm_gem_mmap_placed template, const char *wh
 	arm();
 	for (n = 1;; n++) {
 		struct drm_gem_mmap_placed args = template, before;
+		uint32_t handle = placed_object(fd, SIZE);
 		struct placed_counts counts;
+		void *original = NULL;
 		bool was_injected;
 
-		args.handle = placed_object(fd, SIZE);
+		if (template.flags & DRM_GEM_MMAP_PLACED_FROM_ADDR) {
+			original = placed_plain_map(fd, handle, SIZE);
+			args.from_addr = placed_addr(original);
+		} else {
+			args.handle = handle;
+		}
 		if (template.flags & DRM_GEM_MMAP_PLACED_FIXED)
 			placed_reserve(region, region + 4 * SIZE);
 		if (template.flags & (DRM_GEM_MMAP_PLACED_FIXED |
@@ -90,7 +97,9 @@ static void fail_all(int fd, struct drm_gem_mmap_placed template, const char *wh
 		placed_unmap(placed_must_map(fd, args), SIZE);
 		if (template.flags & DRM_GEM_MMAP_PLACED_FIXED)
 			placed_unmap(placed_ptr(region), 4 * SIZE);
-		igt_assert_eq(placed_close_handle(fd, args.handle), 0);
+		if (original)
+			placed_unmap(original, SIZE);
+		igt_assert_eq(placed_close_handle(fd, handle), 0);
 
 		if (!was_injected)
 			break;
@@ -146,6 +155,28 @@ static void noreplace(int fd, const char *driver)
 }
 
 /**
+ * SUBTEST: duplicate
+ * Description: Faults in a duplicate below 4 GiB.
+ */
+static void duplicate(int fd, const char *driver)
+{
+	struct drm_gem_mmap_placed args = template(DRM_GEM_MMAP_PLACED_FROM_ADDR);
+
+	args.range_end = PLACED_4G;
+	fail_all(fd, args, "FROM_ADDR");
+}
+
+/**
+ * SUBTEST: duplicate-fixed
+ * Description: Faults in a duplicate over a reservation.
+ */
+static void duplicate_fixed(int fd, const char *driver)
+{
+	fail_all(fd, template(DRM_GEM_MMAP_PLACED_FROM_ADDR | DRM_GEM_MMAP_PLACED_FIXED),
+		 "FROM_ADDR, FIXED");
+}
+
+/**
  * SUBTEST: kmemleak
  * Description: After all that, the kernel finds no memory that nobody has.
  */
@@ -175,6 +206,8 @@ igt_main
 		{ "anywhere", "Faults in a map without a wish", anywhere },
 		{ "fixed", "Faults in a map that replaces", fixed },
 		{ "noreplace", "Faults in a map at an exact address", noreplace },
+		{ "duplicate", "Faults in a duplicate", duplicate },
+		{ "duplicate-fixed", "Faults in a duplicate that replaces", duplicate_fixed },
 	};
 
 	PLACED_RUN_TESTS(tests);
