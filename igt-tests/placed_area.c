@@ -1225,9 +1225,14 @@ struct contest {
 
 static void contend(const struct area *a, struct contest *c)
 {
-	for (int i = 0; i < ROUNDS / 2; i++) {
+	/* All stay until it is over for all: one alone is never refused. */
+	while (atomic_load(&c->sets) + atomic_load(&c->refused) < 2 * ROUNDS ||
+	       !atomic_load(&c->sets) || !atomic_load(&c->refused)) {
 		int ret = set(a->fd, a->start, a->end);
 		uint64_t addr;
+
+		if (atomic_load(&c->wrong))
+			break;
 
 		if (ret == -EBUSY) {
 			atomic_fetch_add(&c->refused, 1);
@@ -1244,8 +1249,7 @@ static void contend(const struct area *a, struct contest *c)
 		if (map(a) != a->start || !window_is(a->fd, 0, a->start, a->end))
 			atomic_fetch_add(&c->wrong, 1);
 		munmap(placed_ptr(a->start), SIZE);
-		if (i % 2)
-			sched_yield();
+		sched_yield();
 		atomic_fetch_sub(&c->owners, 1);
 		if (clear(a->fd))
 			atomic_fetch_add(&c->wrong, 1);
@@ -1267,7 +1271,6 @@ static void race_owners(int fd)
 	igt_waitchildren();
 	igt_info("%d times set, %d times busy\n", c->sets, c->refused);
 	igt_assert_eq(c->wrong, 0);
-	igt_assert(c->sets > 0 && c->refused > 0);
 	placed_unmap(c, PLACED_PAGE);
 	finish(&a);
 }
