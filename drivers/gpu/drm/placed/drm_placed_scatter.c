@@ -242,29 +242,17 @@ enum step {
 };
 
 /*
- * Do a step for what the batch says, from index i on, as long as the addresses are in
- * one page table of one mapping. Returns the next index.
+ * Do a step for a row, and for those that follow in [start, start + size), whose entries
+ * ptes are; NULL: there are none. Returns the next index.
  */
-static unsigned long do_table(struct removal *removal, struct drm_gem_object *obj,
-			      struct drm_placed_slots *slots,
-			      const struct drm_placed_batch *batch, unsigned long i,
-			      enum step step)
+static unsigned long do_rows(struct removal *removal, struct drm_gem_object *obj,
+			     struct drm_placed_slots *slots,
+			     const struct drm_placed_batch *batch, struct row row,
+			     unsigned long start, unsigned long size, pte_t *ptes,
+			     enum step step)
 {
 	struct vm_area_struct *vma = removal->vma;
-	unsigned long start, size;
-	struct row row = row_at(batch, i, vma, &start, &size);
 	u32 slot = drm_placed_slot_of(vma, start);
-	pte_t *ptes = NULL;
-	spinlock_t *ptl;
-	pmd_t *pmd;
-
-	/* Without a table there are no entries, and none come meanwhile. */
-	if (step == CLEAR || !batch->pages)
-		pmd = drm_placed_walk_pmd(vma->vm_mm, start);
-	else
-		pmd = drm_placed_map_alloc_table(vma->vm_mm, start);
-	if (pmd)
-		ptes = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
 
 	do {
 		unsigned long at = (row.addr - start) >> PAGE_SHIFT;
@@ -279,9 +267,40 @@ static unsigned long do_table(struct removal *removal, struct drm_gem_object *ob
 						 row.count);
 	} while (next_row(batch, &row, vma, start, size));
 
-	if (ptes)
-		pte_unmap_unlock(ptes, ptl);
 	return row.index + row.count;
+}
+
+/*
+ * Do a step for what the batch says, from index i on, as long as the addresses are in
+ * one page table of one mapping. Returns the next index.
+ */
+static unsigned long do_table(struct removal *removal, struct drm_gem_object *obj,
+			      struct drm_placed_slots *slots,
+			      const struct drm_placed_batch *batch, unsigned long i,
+			      enum step step)
+{
+	struct vm_area_struct *vma = removal->vma;
+	unsigned long start, size;
+	struct row row = row_at(batch, i, vma, &start, &size);
+	spinlock_t *ptl;
+	pte_t *ptes;
+	pmd_t *pmd;
+
+	/* Without a table there are no entries, and none come meanwhile. */
+	if (step == CLEAR || !batch->pages)
+		pmd = drm_placed_walk_pmd(vma->vm_mm, start);
+	else
+		pmd = drm_placed_map_alloc_table(vma->vm_mm, start);
+	if (!pmd)
+		return do_rows(removal, obj, slots, batch, row, start, size, NULL, step);
+
+	ptes = pte_offset_map_lock(vma->vm_mm, pmd, start, &ptl);
+	if (!ptes)
+		return do_rows(removal, obj, slots, batch, row, start, size, NULL, step);
+
+	i = do_rows(removal, obj, slots, batch, row, start, size, ptes, step);
+	pte_unmap_unlock(ptes, ptl);
+	return i;
 }
 
 /* As do_table(), for all that follows in the mapping. */
@@ -369,6 +388,16 @@ void drm_placed_scatter(struct mm_struct *mm, struct drm_gem_object *obj,
 }
 EXPORT_SYMBOL_GPL(drm_placed_scatter);
 
+/* Unless another fault was faster. */
+static void enter_one(struct vm_area_struct *vma, unsigned long addr, pte_t *pte, pte_t entry)
+{
+	if (!pte_none(ptep_get(pte)))
+		return;
+
+	set_pte_at(vma->vm_mm, addr, pte, entry);
+	update_mmu_cache(vma, addr, pte);
+}
+
 /**
  * drm_placed_scatter_one - make the entry for one address
  * @vma: the mapping of a window, which is not tracked
@@ -398,11 +427,7 @@ int drm_placed_scatter_one(struct vm_area_struct *vma, struct drm_gem_object *ob
 	if (!pte)
 		return -ENOMEM;
 
-	if (pte_none(ptep_get(pte))) {
-		set_pte_at(vma->vm_mm, addr, pte,
-			   pte_mkspecial(pfn_pte(pfn, prot_of(vma, memory, pfn))));
-		update_mmu_cache(vma, addr, pte);
-	}
+	enter_one(vma, addr, pte, pte_mkspecial(pfn_pte(pfn, prot_of(vma, memory, pfn))));
 	pte_unmap_unlock(pte, ptl);
 	return 0;
 }
