@@ -54,6 +54,9 @@
  * the tables need, and from then on cannot fail.
  */
 
+/* As in drm_placed_slots.c. */
+#define GFP_PAGES (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 static struct drm_gem_object *obj_of(const struct vm_area_struct *vma)
 {
 	return drm_placed_view_of(vma)->pages->obj;
@@ -329,7 +332,7 @@ static int pages_mmap(struct drm_gem_object *base, struct vm_area_struct *vma)
 	bool tracked;
 	int ret;
 
-	view = kzalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
+	view = kzalloc(sizeof(*view), GFP_PAGES);
 	if (!view)
 		return -ENOMEM;
 
@@ -397,7 +400,7 @@ static struct drm_placed_windows *get_windows(struct drm_gem_object *obj)
 	if (windows)
 		return windows;
 
-	windows = kzalloc(sizeof(*windows), GFP_KERNEL_ACCOUNT);
+	windows = kzalloc(sizeof(*windows), GFP_PAGES);
 	if (!windows)
 		return NULL;
 
@@ -438,7 +441,7 @@ struct drm_placed_pages *drm_placed_pages_create(struct drm_gem_object *obj, u64
 	if (!windows)
 		return ERR_PTR(-ENOMEM);
 
-	pages = kzalloc(sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	pages = kzalloc(sizeof(*pages), GFP_PAGES);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 
@@ -724,7 +727,7 @@ static u64 *copy_array(u64 user, unsigned long count, u64 *small)
 	u64 *array = small;
 
 	if (count > SMALL)
-		array = kvmalloc_array(count, sizeof(*array), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		array = kvmalloc_array(count, sizeof(*array), GFP_PAGES);
 	if (!array)
 		return ERR_PTR(-ENOMEM);
 

@@ -27,7 +27,8 @@
  * whoever wants to change it first makes a copy of his own, where he can fail.
  */
 
-#define GFP_SLOTS (GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+/* Who has no memory left in this cgroup is told so, and not killed for it. */
+#define GFP_SLOTS (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 static u32 leaves(u32 count)
 {
