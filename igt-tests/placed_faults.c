@@ -5,11 +5,12 @@
  * Category: Core
  * Mega feature: Memory Management
  * Sub-category: GEM
- * Functionality: DRM_IOCTL_GEM_MMAP_PLACED
- * Description: Every allocation on the way of a placed map fails once: errno, and nothing left.
+ * Functionality: DRM_IOCTL_GEM_MMAP_PLACED, DRM_IOCTL_GEM_MAP_PAGES
+ * Description: Every allocation on the way of a placed map, and of putting pages into a window,
+ *	fails once: errno, and nothing left.
  */
 
-#include "placed_helpers.h"
+#include "placed_pages.h"
 
 IGT_TEST_DESCRIPTION("Fails the allocations of a placed map one after the other.");
 
@@ -33,22 +34,36 @@ static void arm(void)
 	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
 }
 
-/* Let the n-th allocation of the map fail. Returns whether there were as many. */
-static bool map_failing(int fd, struct drm_gem_mmap_placed *args, int n, int *ret)
+/* Let the n-th allocation from now on fail. Returns a file. */
+static int begin_failing(int n)
 {
-	char text[16] = "";
+	char text[16];
 	int file = open("/proc/thread-self/fail-nth", O_RDWR);
 
 	igt_require_f(file >= 0, "no fail-nth: this kernel injects no faults\n");
 	snprintf(text, sizeof(text), "%d", n);
 	igt_assert_eq(pwrite(file, text, strlen(text), 0), strlen(text));
-	*ret = placed_map(fd, args);
-	memset(text, 0, sizeof(text));
+	return file;
+}
+
+/* Returns whether there were as many. */
+static bool end_failing(int file)
+{
+	char text[16] = "";
+
 	igt_assert(pread(file, text, sizeof(text) - 1, 0) > 0);
 	igt_assert_eq(pwrite(file, "0", 1, 0), 1);
 	close(file);
-
 	return atoi(text) == 0;
+}
+
+/* Let the n-th allocation of the map fail. Returns whether there were as many. */
+static bool map_failing(int fd, struct drm_gem_mmap_placed *args, int n, int *ret)
+{
+	int file = begin_failing(n);
+
+	*ret = placed_map(fd, args);
+	return end_failing(file);
 }
 
 /* Each map with a new object, whose pages are not there yet. */
@@ -176,6 +191,88 @@ static void duplicate_fixed(int fd, const char *driver)
 		 "FROM_ADDR, FIXED");
 }
 
+/* Places in several page tables, and pages of both ends of the object. */
+#define PLACES 6
+
+static const uint64_t fail_places[PLACES] = { 0, 1, 600, 1100, 1900, 2999 };
+static const uint64_t fail_pages[PLACES] = { 15, 0, 7, NONE, 0, 3 };
+
+/*
+ * Windows are made, and pages are put into them, until no allocation is left to fail. With
+ * another process that has the same window, the call is the first to change its table.
+ */
+static void fail_windows(int fd, const struct kind *kind, bool shared)
+{
+	struct object o = make_numbered(fd, kind, SIZE / PLACED_PAGE);
+	struct drm_gem_mmap_placed args = window_args(&o, 3000), now;
+	int made = 0, refused = 0, n, ret;
+	bool was_injected = true;
+
+	arm();
+	for (n = 1; was_injected; n++) {
+		struct placed_counts counts = placed_count(fd);
+
+		now = args;
+		was_injected = map_failing(fd, &now, n, &ret);
+		igt_assert_f(!ret || ret == -ENOMEM, "fault %d: %s\n", n, strerror(-ret));
+		if (!ret)
+			placed_unmap(placed_ptr(now.addr), now.length);
+		else
+			igt_assert(!memcmp(&now, &args, sizeof(args)));
+		placed_assert_same_counts(fd, counts);
+		made += !ret;
+	}
+	igt_assert_eq(ret, 0);
+	igt_assert(made < n - 1);
+
+	was_injected = true;
+	for (n = 1; was_injected; n++) {
+		struct window w = make_window(&o, 3000);
+		struct servant *servant = NULL;
+		int file;
+
+		if (shared) {
+			put_row(&w, 100, 3, 1, 800);
+			servant = servant_start();
+		}
+		file = begin_failing(n);
+		ret = try_scatter(&w, fail_places, fail_pages, PLACES);
+		was_injected = end_failing(file);
+		igt_assert_f(!ret || ret == -ENOMEM, "fault %d: %s\n", n, strerror(-ret));
+		for (int i = 0; !ret && i < PLACES; i++)
+			w.shows[fail_places[i]] = fail_pages[i];
+		refused += !!ret;
+		check_window(&w);
+		scatter(&w, fail_places, fail_pages, PLACES);
+		check_window(&w);
+		if (servant)
+			servant_kill(servant);
+		end_window(&w);
+	}
+	igt_assert_eq(ret, 0);
+	igt_info("%s: %d faults injected, %d refused\n", kind->name, n - 2, refused);
+	igt_assert(refused > 0);
+	destroy_object(&o);
+}
+
+/**
+ * SUBTEST: windows
+ * Description: Faults while page windows are made, and pages are put into them.
+ */
+static void windows(int fd, const struct kind *kind)
+{
+	fail_windows(fd, kind, false);
+}
+
+/**
+ * SUBTEST: windows-forked
+ * Description: The same in a window that another process still shares.
+ */
+static void windows_forked(int fd, const struct kind *kind)
+{
+	fail_windows(fd, kind, true);
+}
+
 /**
  * SUBTEST: kmemleak
  * Description: After all that, the kernel finds no memory that nobody has.
@@ -210,7 +307,16 @@ igt_main
 		{ "duplicate-fixed", "Faults in a duplicate that replaces", duplicate_fixed },
 	};
 
+	/* Where pages are, and where a list of places for each page is, too. */
+	static const struct kind_test kind_tests[] = {
+		{ "windows", "Faults in page windows", windows, 0,
+		  KIND_NO_WINDOWS | KIND_HIDDEN_COPY | KIND_POOL },
+		{ "windows-forked", "Faults in page windows that are shared", windows_forked, 0,
+		  KIND_NO_WINDOWS | KIND_HIDDEN_COPY | KIND_POOL },
+	};
+
 	PLACED_RUN_TESTS(tests);
+	KIND_RUN_TESTS(kind_tests);
 
 	igt_describe("No leaks");
 	igt_subtest("kmemleak")

@@ -13,7 +13,6 @@
  */
 
 #include <pthread.h>
-#include <sys/sysmacros.h>
 
 #include <drm_fourcc.h>
 #include <virtgpu_drm.h>
@@ -1394,41 +1393,6 @@ static void races(int fd)
 
 /* The device goes */
 
-struct where {
-	char name[64], driver[300];
-};
-
-static struct where find_device(int fd)
-{
-	char path[64], link[300];
-	struct where where = {};
-	ssize_t length;
-	struct stat st;
-
-	igt_assert_eq(fstat(fd, &st), 0);
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
-		 minor(st.st_rdev));
-	length = readlink(path, link, sizeof(link) - 1);
-	igt_assert(length > 0);
-	link[length] = 0;
-	snprintf(where.name, sizeof(where.name), "%.63s", strrchr(link, '/') + 1);
-	strcat(path, "/driver");
-	igt_assert(realpath(path, where.driver));
-	return where;
-}
-
-static void tell_driver(const struct where *where, const char *what)
-{
-	char path[320];
-	int file;
-
-	snprintf(path, sizeof(path), "%s/%s", where->driver, what);
-	file = open(path, O_WRONLY);
-	igt_assert_f(file >= 0, "no %s\n", path);
-	igt_assert_eq(write(file, where->name, strlen(where->name)), strlen(where->name));
-	close(file);
-}
-
 /* Until it is no more. Exits with 0 if that is because the device is gone. */
 static void populate_to_the_end(int fd, const struct kind *kind, int way)
 {
@@ -1494,7 +1458,7 @@ static void check_gone(const struct object *o, uint8_t *map)
 
 static void unplug_and_plug(int fd, const struct kind *kind)
 {
-	struct where where = find_device(fd);
+	struct device_place where = find_device(fd);
 	struct object o = make_object(fd, kind, 4 * PAGES_2M);
 	uint8_t *map = map_all(&o);
 	double end = seconds_now() + 30;

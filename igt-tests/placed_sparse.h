@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -62,14 +63,16 @@ enum {
 	 * of 2 MiB where these have none.
 	 */
 	KIND_POOL = 1 << 8,
+	/* Page windows cannot show its pages. */
+	KIND_NO_WINDOWS = 1 << 9,
 };
 
 static const struct kind {
 	const char *name, *driver;
 	uint32_t is, copy_flags;
 } kinds[] = {
-	{ "memfd", NULL, KIND_ORDINARY | KIND_PAGES, 0 },
-	{ "plain", "placed_plain", KIND_PLAIN, 0 },
+	{ "memfd", NULL, KIND_ORDINARY | KIND_PAGES | KIND_NO_WINDOWS, 0 },
+	{ "plain", "placed_plain", KIND_PLAIN | KIND_NO_WINDOWS, 0 },
 	{ "virtio", "virtio_gpu", 0, 0 },
 	{ "virtio-coherent", "virtio_gpu", KIND_COHERENT, 0 },
 	{ "virtio-sparse", "virtio_gpu", KIND_SPARSE | KIND_HIDDEN_COPY, 0 },
@@ -78,10 +81,10 @@ static const struct kind {
 	{ "virtio-pool", "virtio_gpu", KIND_SPARSE | KIND_POOL, 0 },
 	{ "vgem", "vgem", 0, 0 },
 	{ "vgem-sparse", "vgem", KIND_SPARSE, 0 },
-	{ "copy-pfn", "placed_copy", KIND_COPY | KIND_COHERENT, 0 },
-	{ "copy-pages", "placed_copy", KIND_COPY | KIND_COHERENT | KIND_PAGES,
+	{ "copy-pfn", "placed_copy", KIND_COPY | KIND_COHERENT | KIND_NO_WINDOWS, 0 },
+	{ "copy-pages", "placed_copy", KIND_COPY | KIND_COHERENT | KIND_PAGES | KIND_NO_WINDOWS,
 	  DRM_PLACED_COPY_PAGES },
-	{ "copy-contiguous", "placed_copy", KIND_COPY | KIND_COHERENT,
+	{ "copy-contiguous", "placed_copy", KIND_COPY | KIND_COHERENT | KIND_NO_WINDOWS,
 	  DRM_PLACED_COPY_CONTIGUOUS },
 	{ "copy-sparse", "placed_copy", KIND_COPY | KIND_SPARSE, DRM_PLACED_COPY_SPARSE },
 	{ "copy-sparse-coherent", "placed_copy", KIND_COPY | KIND_SPARSE | KIND_COHERENT |
@@ -734,6 +737,42 @@ static inline uint8_t *device_sees(const struct object *o)
 	igt_assert(seen);
 	copy_op(o->fd, o->handle, DRM_PLACED_COPY_READ, 0, o->size, seen);
 	return seen;
+}
+
+/* Where the driver of a file's device is told of it: for devices that go. */
+struct device_place {
+	char name[64], driver[300];
+};
+
+static inline struct device_place find_device(int fd)
+{
+	char path[64], link[300];
+	struct device_place where = {};
+	ssize_t length;
+	struct stat st;
+
+	igt_assert_eq(fstat(fd, &st), 0);
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	length = readlink(path, link, sizeof(link) - 1);
+	igt_assert(length > 0);
+	link[length] = 0;
+	snprintf(where.name, sizeof(where.name), "%.63s", strrchr(link, '/') + 1);
+	strcat(path, "/driver");
+	igt_assert(realpath(path, where.driver));
+	return where;
+}
+
+static inline void tell_driver(const struct device_place *where, const char *what)
+{
+	char path[320];
+	int file;
+
+	snprintf(path, sizeof(path), "%s/%s", where->driver, what);
+	file = open(path, O_WRONLY);
+	igt_assert_f(file >= 0, "no %s\n", path);
+	igt_assert_eq(write(file, where->name, strlen(where->name)), strlen(where->name));
+	close(file);
 }
 
 /* Memory cgroups */
