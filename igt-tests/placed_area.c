@@ -388,7 +388,9 @@ static void huge(int fd)
 static void placed(int fd)
 {
 	struct area a = make_area(fd, SIZE, 256);
-	struct drm_gem_mmap_placed args = { .handle = a.handle, .flags = PLACED_RW, .length = SIZE };
+	struct drm_gem_mmap_placed args = {
+		.handle = a.handle, .flags = PLACED_RW, .length = SIZE,
+	};
 	uint64_t anywhere = placed_addr(placed_must_map(fd, args)), inside;
 
 	unmap(anywhere, SIZE);
@@ -481,7 +483,8 @@ static void dma_buf(int fd)
 
 /**
  * SUBTEST: others
- * Description: The window is of one open file: others of the device, and other memory, do not know it.
+ * Description: The window is of one open file: others of the device, and other memory, do not
+ *   know it.
  */
 static void others(int fd)
 {
@@ -938,7 +941,8 @@ static int receive_file(int socket)
 
 /**
  * SUBTEST: sent
- * Description: Who is sent a file maps as without a window, and can have one when the sender is dead.
+ * Description: Who is sent a file maps as without a window, and can have one when the sender is
+ *   dead.
  */
 static void sent(int fd)
 {
@@ -1258,7 +1262,8 @@ static void contend(const struct area *a, struct contest *c)
 
 /**
  * SUBTEST: race-owners
- * Description: Of processes that want a file's window at the same time one gets it, the others EBUSY.
+ * Description: Of processes that want a file's window at the same time one gets it, the others
+ *   EBUSY.
  */
 static void race_owners(int fd)
 {
@@ -1363,7 +1368,8 @@ igt_main
 			for (d = 0; d < AREA_DRIVERS; d++) {
 				fd = placed_open(area_drivers[d]);
 				igt_dynamic(area_drivers[d]) {
-					igt_require_f(fd >= 0, "no device of %s\n", area_drivers[d]);
+					igt_require_f(fd >= 0, "no device of %s\n",
+						      area_drivers[d]);
 					tests[i].test(fd);
 				}
 				if (fd >= 0)

@@ -421,7 +421,8 @@ static void first_half_gone(int fd, const struct kind *kind)
 
 /**
  * SUBTEST: over-itself
- * Description: FIXED over a part of the original, or all of it: what was there when it was looked at.
+ * Description: FIXED over a part of the original, or all of it, shows what was there when it was
+ *   looked at.
  */
 static void over_itself(int fd, const struct kind *kind)
 {
@@ -1209,7 +1210,8 @@ static int make_heap_buffer(void)
 
 /**
  * SUBTEST: foreign
- * Description: Memory of no GEM object is ENOENT: none at all, anonymous, files, dma-bufs of others.
+ * Description: Memory of no GEM object is ENOENT: none at all, anonymous, files, dma-bufs of
+ *   others.
  */
 static void foreign(int fd, const struct kind *kind)
 {
@@ -1538,7 +1540,8 @@ static int race_map(struct race *r, uint8_t *at, uint32_t tag)
 
 static int race_map_anonymous(struct race *r)
 {
-	uint8_t *map = mmap(r->place, RACE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	uint8_t *map = mmap(r->place, RACE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			    -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
@@ -1687,8 +1690,8 @@ static void duplicate_protected(struct race *r)
 
 /**
  * SUBTEST: race-mprotect
- * Description: While another thread changes rights, splits and merges, a duplicate gets what it asks
- *   for or is refused it.
+ * Description: While another thread changes rights, splits and merges, a duplicate gets what it
+ *   asks for or is refused it.
  */
 static void race_mprotect(int fd, const struct kind *kind)
 {
@@ -1735,7 +1738,8 @@ static void *break_in(void *data)
  */
 static void race_break_in(int fd, const struct kind *kind)
 {
-	struct burglar *child = mmap(NULL, PLACED_PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0), thread;
+	struct burglar *child = mmap(NULL, PLACED_PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct burglar thread;
 	int own = placed_open(kind->driver), i;
 	struct object o = make_object(own, kind, PAGES);
 	uint8_t *map = map_all(&o);
@@ -1751,7 +1755,8 @@ static void race_break_in(int fd, const struct kind *kind)
 	igt_fork(process, 1)
 		break_in(child);
 	igt_assert_eq(pthread_create(&burglar, NULL, break_in, &thread), 0);
-	for (i = 0; i < RACE_ROUNDS || !atomic_load(&child->tries) || !atomic_load(&thread.tries); i++) {
+	for (i = 0; i < RACE_ROUNDS || !atomic_load(&child->tries) ||
+	     !atomic_load(&thread.tries); i++) {
 		struct drm_gem_mmap_placed args = once_more(map, PAGES);
 
 		if (i % 2)
@@ -1823,7 +1828,8 @@ igt_main
 		{ "both-ways", "The same memory, both ways", both_ways, 0, KIND_ORDINARY },
 		{ "description", "As /proc/self/maps shows it", description, 0, KIND_ORDINARY },
 		{ "parts", "Parts of mappings", parts, 0, KIND_ORDINARY },
-		{ "in-a-row", "Several mappings in a row", in_a_row, 0, KIND_ORDINARY | KIND_PLAIN },
+		{ "in-a-row", "Several mappings in a row", in_a_row, 0,
+		  KIND_ORDINARY | KIND_PLAIN },
 		{ "two-files", "Mappings in a row of two files", two_files, 0,
 		  KIND_ORDINARY | KIND_PLAIN | KIND_SPARSE },
 		{ "split", "Mappings that are split", split, 0, KIND_ORDINARY },
@@ -1842,14 +1848,16 @@ igt_main
 		{ "dma-buf", "Mappings of dma-bufs", dma_buf, 0, KIND_ORDINARY | KIND_SPARSE },
 		{ "read-only-dma-buf", "Mappings of dma-bufs for reading", read_only_dma_buf, 0,
 		  KIND_ORDINARY | KIND_SPARSE },
-		{ "imported", "Mappings of imported objects", imported, 0, KIND_ORDINARY | KIND_SPARSE },
+		{ "imported", "Mappings of imported objects", imported, 0,
+		  KIND_ORDINARY | KIND_SPARSE },
 		{ "imported-read-only", "Imports that are not for writing", imported_read_only, 0,
 		  KIND_ORDINARY | KIND_SPARSE },
 		{ "coherent", "Coherent originals", coherent, KIND_COPY, 0 },
 		{ "coherent-parts", "Parts of coherent originals", coherent_parts, KIND_COPY, 0 },
-		{ "coherent-dirty", "Stores count as dirty", coherent_dirty, KIND_COHERENT, KIND_COPY },
-		{ "coherent-write-only", "Coherent originals that are never read", coherent_write_only,
-		  KIND_COHERENT, 0 },
+		{ "coherent-dirty", "Stores count as dirty", coherent_dirty, KIND_COHERENT,
+		  KIND_COPY },
+		{ "coherent-write-only", "Coherent originals that are never read",
+		  coherent_write_only, KIND_COHERENT, 0 },
 		{ "coherent-flag", "COHERENT with FROM_ADDR", coherent_flag, 0,
 		  KIND_ORDINARY },
 		{ "populate", "POPULATE with FROM_ADDR", populate, 0, KIND_ORDINARY },
@@ -1858,14 +1866,16 @@ igt_main
 		  KIND_ORDINARY | KIND_SPARSE | KIND_COHERENT },
 		{ "holes", "Ranges with holes", holes, 0, KIND_ORDINARY },
 		{ "page-window", "Page windows", page_window, 0, KIND_ORDINARY | KIND_PLAIN },
-		{ "malformed", "EINVAL", malformed, 0, KIND_ORDINARY | KIND_SPARSE | KIND_COHERENT },
+		{ "malformed", "EINVAL", malformed, 0,
+		  KIND_ORDINARY | KIND_SPARSE | KIND_COHERENT },
 		{ "rlimit-as", "RLIMIT_AS", rlimit_as, 0, KIND_ORDINARY },
 		{ "map-count", "vm.max_map_count", map_count, 0, KIND_ORDINARY },
 		{ "race-remap", "The original is remapped meanwhile", race_remap, 0,
 		  KIND_ORDINARY | KIND_COPY | KIND_COHERENT },
 		{ "race-mprotect", "The original's rights change meanwhile", race_mprotect, 0,
 		  KIND_ORDINARY | KIND_COPY | KIND_COHERENT },
-		{ "race-break-in", "Others try to map it meanwhile", race_break_in, 0, KIND_ORDINARY },
+		{ "race-break-in", "Others try to map it meanwhile", race_break_in, 0,
+		  KIND_ORDINARY },
 		{ "killed", "SIGKILL", killed, 0, KIND_ORDINARY },
 	};
 

@@ -225,8 +225,8 @@ static struct drm_gem_mmap_placed once_more(const void *from, uint64_t pages)
 
 /**
  * SUBTEST: duplicate
- * Description: Duplicates of the whole and of parts, by another device's file, too; a private mapping
- *	has none.
+ * Description: Duplicates of the whole and of parts, by another device's file, too; a private
+ *	mapping has none.
  */
 static void duplicate(int fd, uint32_t handle)
 {

@@ -268,7 +268,8 @@ static bool map_view(struct wine *w, struct view *v)
 
 	v->object = o;
 	v->length = (dice(w, 2) ? most : 1 + dice(w, most)) * PLACED_PAGE;
-	v->offset = w->subrange ? dice(w, (o->size - v->length) / PLACED_PAGE + 1) * PLACED_PAGE : 0;
+	if (w->subrange)
+		v->offset = dice(w, (o->size - v->length) / PLACED_PAGE + 1) * PLACED_PAGE;
 	v->addr = v->start + GRANULE + dice(w, room - v->length / PLACED_PAGE + 1) * PLACED_PAGE;
 	if (!(w->duplicate ? map_duplicate(w, v) : map_placed(w, v)))
 		return false;
@@ -460,9 +461,11 @@ static struct fragments *make_fragments(struct wine *w)
 		wanted = FRAGMENTS;
 	while (f->count < wanted) {
 		uint64_t size = (1 + dice(w, 4)) * PLACED_PAGE;
-		uint64_t addr = w->low + dice(w, (w->high - w->low - size) / PLACED_PAGE) * PLACED_PAGE;
+		uint64_t pages = (w->high - w->low - size) / PLACED_PAGE;
+		uint64_t addr = w->low + dice(w, pages) * PLACED_PAGE;
 		volatile uint32_t *ptr = mmap(placed_ptr(addr), size, PROT_READ | PROT_WRITE,
-					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+					      -1, 0);
 
 		if (ptr == MAP_FAILED && errno == EEXIST)
 			continue;
@@ -539,7 +542,7 @@ static void run_threads(int fd, const char *driver, bool duplicate)
 	/* Once without a goal, for the stacks. */
 	for (before = 0;; before = count_maps()) {
 		for (i = 0; i < THREADS; i++) {
-			wines[i].goal = before ? operations / 2 / THREADS : 1;
+			wines[i].goal = before ? operations / 4 / THREADS : 1;
 			igt_assert_eq(pthread_create(&threads[i], NULL, run, &wines[i]), 0);
 		}
 		for (i = 0; i < THREADS; i++)
@@ -637,7 +640,7 @@ static void nobody_gets_in(int fd, const char *driver, bool duplicate)
 	s.start = v->start;
 	s.end = v->end;
 	igt_assert_eq(pthread_create(&thread, NULL, run_intruder, &s), 0);
-	for (map = 0; map < operations / 4 || !atomic_load(&s.tries); map++) {
+	for (map = 0; map < operations / 10 || !atomic_load(&s.tries); map++) {
 		if (!map_view(&w, v) || !unmap_view(&w, v))
 			break;
 		/* One processor has to give the other its turn. */
