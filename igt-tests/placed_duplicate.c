@@ -19,6 +19,10 @@
 
 IGT_TEST_DESCRIPTION("Maps once more what is mapped.");
 
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
 #define PAGES 16
 #define SIZE (PAGES * PLACED_PAGE)
 
@@ -1478,6 +1482,61 @@ static void map_count(int fd, const struct kind *kind)
 	finish(&o, map);
 }
 
+/**
+ * SUBTEST: mlockall-future
+ * Description: Under mlockall(MCL_FUTURE) it works, and over RLIMIT_MEMLOCK is ENOMEM.
+ */
+static void mlockall_future(int fd, const struct kind *kind)
+{
+	uint8_t *map;
+	struct object o = make_mapped(fd, kind, &map);
+	struct drm_gem_mmap_placed args = once_more(map, PAGES);
+
+	igt_fork(child, 1) {
+		struct rlimit limit = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
+
+		igt_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+		igt_assert_eq(mlockall(MCL_FUTURE), 0);
+		all_of_a_process(fd, args, 0);
+		limit.rlim_cur = proc_kb("/proc/self/status", "VmLck:") * 1024;
+		limit.rlim_max = limit.rlim_cur;
+		igt_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+		/* Root may lock what it likes. */
+		igt_assert_eq(setresuid(65534, 65534, 65534), 0);
+		all_of_a_process(fd, args, ENOMEM);
+	}
+	igt_waitchildren();
+	finish(&o, map);
+}
+
+/**
+ * SUBTEST: sealed
+ * Description: What is sealed can be duplicated, and not be replaced by a duplicate: EPERM.
+ */
+static void sealed(int fd, const struct kind *kind)
+{
+	uint8_t *map, *place = reserve(PAGES);
+	struct object o = make_mapped(fd, kind, &map);
+	struct drm_gem_mmap_placed args = once_more(map, PAGES);
+
+	/* There is no way back but the end of the process. */
+	igt_fork(child, 1) {
+		igt_assert_eq(syscall(SYS_mseal, map, SIZE, 0), 0);
+		all_of_a_process(fd, args, 0);
+		igt_assert_eq(syscall(SYS_mseal, place, PLACED_PAGE, 0), 0);
+		args.flags |= DRM_GEM_MMAP_PLACED_FIXED;
+		args.addr = placed_addr(place);
+		all_of_a_process(fd, args, EPERM);
+		check_rights(place, PAGES, "---p");
+		args.addr = placed_addr(map);
+		all_of_a_process(fd, args, EPERM);
+		check_stored(map, 0, PAGES, 1);
+	}
+	igt_waitchildren();
+	placed_unmap(place, SIZE);
+	finish(&o, map);
+}
+
 /* Threads and processes */
 
 /*
@@ -1870,6 +1929,9 @@ igt_main
 		  KIND_ORDINARY | KIND_SPARSE | KIND_COHERENT },
 		{ "rlimit-as", "RLIMIT_AS", rlimit_as, 0, KIND_ORDINARY },
 		{ "map-count", "vm.max_map_count", map_count, 0, KIND_ORDINARY },
+		{ "mlockall-future", "mlockall(MCL_FUTURE) and RLIMIT_MEMLOCK", mlockall_future, 0,
+		  KIND_ORDINARY },
+		{ "sealed", "mseal(2)", sealed, 0, KIND_ORDINARY },
 		{ "race-remap", "The original is remapped meanwhile", race_remap, 0,
 		  KIND_ORDINARY | KIND_COPY | KIND_COHERENT },
 		{ "race-mprotect", "The original's rights change meanwhile", race_mprotect, 0,
