@@ -588,6 +588,41 @@ static void above_47_bits(int fd)
 	finish(&a);
 }
 
+/* The end of what a program can have, rounded up as a window may be. */
+static uint64_t end_of_addresses(void)
+{
+	if (sizeof(void *) < 8)
+		return PLACED_4G;
+	return placed_has_57_bits() ? 1ull << 56 : 1ull << 47;
+}
+
+/**
+ * SUBTEST: highest
+ * Description: A window may end with the address space, and not above.
+ */
+static void highest(int fd)
+{
+	struct area a = make_area(fd, SIZE, 64);
+	uint64_t end = end_of_addresses(), addr;
+
+	igt_assert_eq(set(fd, a.start, end), 0);
+	igt_assert(window_is(fd, 0, a.start, end));
+	igt_assert_eq_u64(map(&a), a.start);
+	unmap(a.start, SIZE);
+	igt_assert_eq(set(fd, a.start, end + PLACED_PAGE), -EINVAL);
+	igt_assert_eq(set(fd, end - PLACED_PAGE, end), -EINVAL);
+	igt_assert_eq(set(fd, end, end + PLACED_4G), -EINVAL);
+	igt_assert(window_is(fd, 0, a.start, end));
+
+	igt_assert_eq(window(fd, DRM_GEM_MMAP_WINDOW_SET, DRM_GEM_MMAP_WINDOW_TOPDOWN,
+			     end - PLACED_4G / 2, end), 0);
+	addr = map(&a);
+	igt_assert_lte_u64(end - PLACED_4G / 2, addr);
+	igt_assert_lt_u64(addr + SIZE, end);
+	unmap(addr, SIZE);
+	finish(&a);
+}
+
 /**
  * SUBTEST: lowest
  * Description: A window that starts at zero has no addresses below mmap_min_addr.
@@ -1345,6 +1380,7 @@ igt_main
 		{ "others", "Other files, and other windows", others },
 		{ "render-node", "Files of render nodes", render_node },
 		{ "above-47-bits", "High windows", above_47_bits },
+		{ "highest", "Windows up to the end", highest },
 		{ "lowest", "Low windows", lowest },
 		{ "mappings-stay", "Mappings that are there", mappings_stay },
 		{ "limits", "What mmap(2) checks", limits },
