@@ -419,18 +419,19 @@ static void run_alone(struct wine *w)
 
 /**
  * SUBTEST: below-2g
- * Description: 10,000 buffers over reservations below 2 GiB.
+ * Description: 5,000 buffers over reservations below 2 GiB.
  */
 static void below_2g(int fd, const char *driver)
 {
 	struct wine w = start(fd, driver, PLACED_2G);
 
+	w.goal = operations / 2;
 	run_alone(&w);
 }
 
 /**
  * SUBTEST: below-4g
- * Description: 5,000 below 4 GiB, for programs that can have these addresses.
+ * Description: The same below 4 GiB, for programs that can have these addresses.
  */
 static void below_4g(int fd, const char *driver)
 {
