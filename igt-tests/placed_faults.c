@@ -232,7 +232,7 @@ static void fail_windows(int fd, const struct kind *kind, bool shared)
 		int file;
 
 		if (shared) {
-			put_row(&w, 100, 3, 1, 800);
+			put_row(&w, 590, 3, 1, 20);
 			servant = servant_start();
 		}
 		file = begin_failing(n);
@@ -256,7 +256,7 @@ static void fail_windows(int fd, const struct kind *kind, bool shared)
 }
 
 /**
- * SUBTEST: windows
+ * SUBTEST: page-windows
  * Description: Faults while page windows are made, and pages are put into them.
  */
 static void windows(int fd, const struct kind *kind)
@@ -265,7 +265,7 @@ static void windows(int fd, const struct kind *kind)
 }
 
 /**
- * SUBTEST: windows-forked
+ * SUBTEST: page-windows-forked
  * Description: The same in a window that another process still shares.
  */
 static void windows_forked(int fd, const struct kind *kind)
@@ -309,9 +309,9 @@ igt_main
 
 	/* Where pages are, and where a list of places for each page is, too. */
 	static const struct kind_test kind_tests[] = {
-		{ "windows", "Faults in page windows", windows, 0,
+		{ "page-windows", "Faults in page windows", windows, 0,
 		  KIND_NO_WINDOWS | KIND_HIDDEN_COPY | KIND_POOL },
-		{ "windows-forked", "Faults in page windows that are shared", windows_forked, 0,
+		{ "page-windows-forked", "Faults in page windows that are shared", windows_forked, 0,
 		  KIND_NO_WINDOWS | KIND_HIDDEN_COPY | KIND_POOL },
 	};
 
