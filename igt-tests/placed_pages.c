@@ -847,6 +847,13 @@ static void fork_copies(int fd, const struct kind *kind)
 	destroy_object(&o);
 }
 
+/* Does a window show what it should, now and when its page tables have nothing more? */
+static bool is_right_twice(const struct window *w)
+{
+	return first_wrong(w, SEED) == w->pages && !advise(w->at, 0, w->pages, MADV_DONTNEED) &&
+	       first_wrong(w, SEED) == w->pages;
+}
+
 /* Each generation changes its own while the next does. Returns which check failed. */
 static int nest(struct window *w, int depth)
 {
@@ -854,7 +861,7 @@ static int nest(struct window *w, int depth)
 	int status = 0;
 	pid_t pid;
 
-	if (first_wrong(w, SEED) != w->pages)
+	if (!is_right_twice(w))
 		return 1;
 	if (!depth)
 		return 0;
@@ -872,11 +879,11 @@ static int nest(struct window *w, int depth)
 	if (servant_put(placed_addr(w), place + 1, 600 + depth) ||
 	    servant_put_none(placed_addr(w), place + 10, 10))
 		return 4;
-	if (first_wrong(w, SEED) != w->pages)
+	if (!is_right_twice(w))
 		return 5;
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return 6;
-	if (first_wrong(w, SEED) != w->pages)
+	if (!is_right_twice(w))
 		return 7;
 	return WEXITSTATUS(status);
 }
@@ -1776,6 +1783,52 @@ static void coherent_parts(int fd, const struct kind *kind)
 	destroy_object(&o);
 }
 
+/* Store to every so many places, and see that the device has that, and what it had. */
+static void store_and_check(const struct window *w, uint64_t from, uint64_t step, uint32_t *seeds)
+{
+	uint8_t *seen;
+
+	for (uint64_t place = from; place < w->pages; place += step) {
+		uint64_t page = w->shows[place];
+
+		seeds[page]++;
+		*page_word(page_at(w->at, place) - page * PLACED_PAGE, page) =
+			page_value(page, seeds[page]);
+	}
+	seen = device_sees(w->o);
+	for (uint64_t page = 0; page < PAGES; page++)
+		check_stored(seen, page, 1, seeds[page]);
+	free(seen);
+}
+
+/**
+ * SUBTEST: coherent-patterns
+ * Description: Nothing is missing while places are stored to densely, sparsely or not, by turns.
+ */
+static void coherent_patterns(int fd, const struct kind *kind)
+{
+	struct object o = make_numbered(fd, kind, PAGES);
+	struct window w = make_window(&o, PAGES);
+	uint32_t seeds[PAGES];
+
+	for (uint64_t page = 0; page < PAGES; page++)
+		seeds[page] = SEED;
+	fill_window(&w, 2);
+	for (uint64_t turn = 0; turn < 4; turn++) {
+		for (int i = 0; i < 12; i++)
+			store_and_check(&w, 0, 1, seeds);
+		for (int i = 0; i < 12; i++)
+			store_and_check(&w, turn, 40, seeds);
+		for (int i = 0; i < 12; i++)
+			store_and_check(&w, PAGES, 1, seeds);
+		store_and_check(&w, 0, 3, seeds);
+		if (turn == 1)
+			fill_window(&w, 5);
+	}
+	end_window(&w);
+	destroy_object(&o);
+}
+
 /**
  * SUBTEST: coherent-device-writes
  * Description: Windows show what the device wrote, in pages that were there and that are put there
@@ -1861,6 +1914,8 @@ igt_main
 		{ "coherent-lost", "Stores whose window is gone", coherent_lost, KIND_COHERENT,
 		  KIND_NO_WINDOWS },
 		{ "coherent-parts", "Stores by several ways", coherent_parts,
+		  KIND_SPARSE_COHERENT, KIND_HIDDEN_COPY },
+		{ "coherent-patterns", "Stores that are many and few by turns", coherent_patterns,
 		  KIND_SPARSE_COHERENT, KIND_HIDDEN_COPY },
 		/* The copy alone knows what the device writes. */
 		{ "coherent-device-writes", "What the device wrote", coherent_device_writes,
