@@ -248,6 +248,7 @@ int awe_become_mapper(struct placed_awe *awe);
 uint64_t awe_high(struct placed_awe *awe);
 
 bool awe_find_free(struct placed_awe *awe, uint64_t max, uint64_t *first, uint64_t *count);
+int awe_extend(struct placed_awe *awe, uint64_t end);
 void awe_mark_new(struct placed_awe *awe, uint64_t first, uint64_t count);
 void awe_mark_free(struct placed_awe *awe, uint64_t first, uint64_t count);
 bool awe_name(struct placed_awe *awe, uint64_t page);

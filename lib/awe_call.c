@@ -4,6 +4,8 @@
  * the ledger, finish what others have left, look at everything that is asked for, change the
  * mappings by one call of the backend that does all or nothing, and write down what was done.
  */
+#include <fcntl.h>
+
 #include "awe.h"
 
 /* What is left of the scratch file after a call that needed more. */
@@ -74,8 +76,9 @@ int awe_grow_scratch(struct placed_awe *awe, uint64_t size)
 		return 0;
 	if (size != (size_t)size)
 		return -ENOMEM;
-	if (ftruncate(scratch->fd, size))
-		return errno == EFBIG || errno == EINVAL ? -ENOMEM : -errno;
+	/* With memory, for a touch that finds none is SIGBUS. */
+	if (fallocate(scratch->fd, 0, 0, size))
+		return errno == ENOSPC || errno == EFBIG ? -ENOMEM : -errno;
 	map = scratch->map ? mremap(scratch->map, scratch->size, size, MREMAP_MAYMOVE) :
 	      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, scratch->fd, 0);
 	if (map == MAP_FAILED)

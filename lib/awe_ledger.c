@@ -36,6 +36,21 @@ size_t awe_ledger_size(uint64_t pages)
 	return awe_page_size() + bitmap_size(pages) + awe_round_up(pages * 8, awe_page_size());
 }
 
+/*
+ * Memory for a part of the ledger, before it is touched: a touch that finds none would be
+ * SIGBUS, where the system promises no more than it has.
+ */
+static int make_room(struct placed_awe *awe, uint64_t start, uint64_t end)
+{
+	uint64_t page = awe_page_size();
+
+	start = start / page * page;
+	end = awe_round_up(end, page);
+	if (start == end || !fallocate(awe->ledger_fd, 0, start, end - start))
+		return 0;
+	return errno == ENOSPC ? -ENOMEM : -errno;
+}
+
 static int map_ledger(struct placed_awe *awe)
 {
 	uint64_t size = awe_ledger_size(awe->pages);
@@ -70,7 +85,9 @@ int awe_ledger_create(struct placed_awe *awe)
 	if (ftruncate(awe->ledger_fd, awe_ledger_size(awe->pages)) ||
 	    fcntl(awe->ledger_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
-	ret = map_ledger(awe);
+	ret = make_room(awe, 0, sizeof(*awe->ledger));
+	if (!ret)
+		ret = map_ledger(awe);
 	if (ret)
 		return ret;
 
@@ -380,40 +397,54 @@ uint64_t awe_high(struct placed_awe *awe)
 	return high < awe->pages ? high : awe->pages;
 }
 
-/* The bits of a word that are not set, from this one on; a page that is none counts as set. */
-static uint64_t free_bits(struct placed_awe *awe, uint64_t page)
+/* The lowest free page from this one on, which may be one that the ledger does not have yet. */
+static uint64_t next_free(struct placed_awe *awe, uint64_t page, uint64_t high)
 {
-	uint64_t bits = ~AWE_LOAD(awe->used[page / 64]) & (~0ull << page % 64);
+	uint64_t bits = 0;
 
-	if (awe->pages - page / 64 * 64 < 64)
-		bits &= (1ull << awe->pages % 64) - 1;
-	return bits;
+	while (page < high && !(bits = ~AWE_LOAD(awe->used[page / 64]) & (~0ull << page % 64)))
+		page = page / 64 * 64 + 64;
+	if (page < high)
+		page = page / 64 * 64 + __builtin_ctzll(bits);
+	return page < high ? page : high;
 }
 
 /* The lowest free pages in a row, up to so many. */
 bool awe_find_free(struct placed_awe *awe, uint64_t max, uint64_t *first, uint64_t *count)
 {
-	uint64_t page = AWE_LOAD(awe->ledger->hint), bits = 0, end;
+	uint64_t high = awe_high(awe), page = next_free(awe, AWE_LOAD(awe->ledger->hint), high), end;
 
-	while (page < awe->pages && !(bits = free_bits(awe, page)))
-		page = page / 64 * 64 + 64;
 	if (page >= awe->pages)
 		return false;
-	page = page / 64 * 64 + __builtin_ctzll(bits);
-
-	*first = page;
 	max = max < awe->pages - page ? max : awe->pages - page;
-	for (end = page + 1; end < page + max; end++)
+	/* From there on, all are free. */
+	for (end = page + 1; end < page + max && end < high; end++)
 		if (AWE_LOAD(awe->used[end / 64]) >> end % 64 & 1)
 			break;
-	*count = end - page;
+	*first = page;
+	*count = end < high ? end - page : max;
 	return true;
+}
+
+/* Pages, as far as this one, have a place in the ledger. */
+int awe_extend(struct placed_awe *awe, uint64_t end)
+{
+	uint64_t high = awe_high(awe), bits = (uint8_t *)awe->used - (uint8_t *)awe->ledger;
+	uint64_t entries = (uint8_t *)awe->entries - (uint8_t *)awe->ledger;
+	int ret;
+
+	if (end <= high)
+		return 0;
+	ret = make_room(awe, bits + high / 64 * 8, bits + (end + 63) / 64 * 8);
+	if (!ret)
+		ret = make_room(awe, entries + high * 8, entries + end * 8);
+	if (!ret)
+		AWE_STORE(awe->ledger->high, end);
+	return ret;
 }
 
 void awe_mark_new(struct placed_awe *awe, uint64_t first, uint64_t count)
 {
-	if (awe_high(awe) < first + count)
-		AWE_STORE(awe->ledger->high, first + count);
 	for (uint64_t page = first; page < first + count; page++) {
 		AWE_STORE(awe->entries[page], AWE_ALLOCATED | AWE_NEW);
 		awe->used[page / 64] |= 1ull << page % 64;

@@ -20,6 +20,8 @@ static int populate(struct placed_awe *awe, uint64_t first, uint64_t count, uint
 	for (*done = 0; *done < count; *done += step) {
 		step = step < count - *done ? step : count - *done;
 		while ((ret = awe->backend->populate(awe, first + *done, step))) {
+			/* What is there of it leaves no memory to get less by. */
+			awe->backend->discard(awe, first + *done, step);
 			if (!awe_no_memory(ret) || step == 1)
 				break;
 			step /= 2;
@@ -28,9 +30,6 @@ static int populate(struct placed_awe *awe, uint64_t first, uint64_t count, uint
 			break;
 	}
 	awe_point();
-	/* What failed may have left something. */
-	if (ret)
-		awe->backend->discard(awe, first + *done, count - *done);
 	awe_mark_free(awe, first + *done, count - *done);
 	return awe_no_memory(ret) ? 0 : ret;
 }
@@ -58,8 +57,10 @@ static int get_pages(struct placed_awe *awe, uint64_t want, uint64_t *got)
 			break;
 		/* Before memory is used up, maybe. */
 		ret = list_frames(awe, *got, first, count);
+		if (!ret)
+			ret = awe_extend(awe, first + count);
 		if (ret)
-			return ret;
+			return awe_no_memory(ret) ? 0 : ret;
 		ret = populate(awe, first, count, &done);
 		for (uint64_t page = first; page < first + done; page++)
 			awe_name(awe, page);
