@@ -241,9 +241,9 @@ bool placed_awe_map_scatter(struct placed_awe *awe, void *const *addresses,
  *
  * Nobody can unmap what another process has mapped. If the caller is another process than the
  * one that has pages mapped, the numbers of these are not valid any more, but addresses show
- * them, with what they hold, and their memory stays, until that process calls one of these
- * functions; placed_awe_serve() is for that. This waits for it for up to free_wait
- * milliseconds, and has succeeded either way.
+ * them, with what they hold, and their memory stays, until that process makes a call (one that
+ * does not fail for its arguments alone); placed_awe_serve() is for that. This waits for it for
+ * up to free_wait milliseconds, and has succeeded either way.
  */
 bool placed_awe_free(struct placed_awe *awe, uintptr_t *number_of_pages,
 		     const uintptr_t *page_array);
@@ -251,7 +251,8 @@ bool placed_awe_free(struct placed_awe *awe, uintptr_t *number_of_pages,
 /*
  * Unmap, and give back, what other processes have freed while it was mapped here, after waiting
  * up to so many milliseconds for something to do; -1 for as long as it takes. For a thread that
- * does nothing else, or what the other process makes this one call. ETIMEDOUT: there was nothing.
+ * does nothing else, which has to return before the handle is closed, or what the other process
+ * makes this one call. ETIMEDOUT: there was nothing.
  * EACCES: there are no windows of this handle. EINTR: a signal came while it waited.
  */
 bool placed_awe_serve(struct placed_awe *awe, int milliseconds);
