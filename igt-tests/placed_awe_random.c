@@ -249,10 +249,11 @@ static bool is_allowed(const struct plan *p)
 		if (named[p->window[i]][p->at[i]]++)
 			return false;
 	for (int i = 0; i < p->count; i++) {
-		struct page *page = &m.page[p->page[i]];
+		struct page *page;
 
 		if (p->page[i] < 0)
 			continue;
+		page = &m.page[p->page[i]];
 		if (!page->allocated || page_named[p->page[i]]++)
 			return false;
 		if (page->window >= 0 && !named[page->window][page->at])
@@ -459,6 +460,8 @@ static void step(void)
 			release_window(kind);
 			reserve_window(kind);
 		}
+		for (int i = 0; i < m.window[kind].pages; i++)
+			check_address(kind, i);
 		kind = 5;
 		break;
 	}

@@ -784,6 +784,10 @@ static void scribble(int fd, unsigned int seed)
 		if (value % 5 == 0)
 			value &= 15;
 		words[at] = value;
+		/* What has no memory at all comes back as zeros. */
+		if (value % 101 == 0)
+			fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  at * 4 / PLACED_PAGE * PLACED_PAGE, PLACED_PAGE);
 		/* Or all would wait for that. */
 		words[offsetof(struct awe_ledger, lock) / 4] = value % 50 ? 0 : value;
 	}
@@ -848,6 +852,68 @@ static void hostile(const struct awe_kind *kind)
 		 seconds_now() - start);
 	igt_assert(results[0] && results[1]);
 	end_scene(&innocent);
+}
+
+/* What a process can do to the object that it was sent. Returns how much it could. */
+static int ruin_object(const struct placed_awe *awe)
+{
+	int ruined = 0;
+
+	if (awe->kind == PLACED_AWE_MEMFD) {
+		/* It may empty it, and may not make it smaller, or unwritable. */
+		ruined += !ftruncate(awe->fd, 0);
+		ruined += !fcntl(awe->fd, F_ADD_SEALS, F_SEAL_WRITE);
+		ruined += !!fallocate(awe->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				      awe->pages * PLACED_PAGE);
+		return ruined;
+	}
+	return placed_close_handle(awe->fd, awe->handle) ? 1 : 0;
+}
+
+/**
+ * SUBTEST: hostile-object
+ * Description: Another process destroys the object, as far as it can: calls fail, or work, and
+ *	nothing else happens to who makes them.
+ */
+static void hostile_object(const struct awe_kind *kind)
+{
+	struct placed_awe *awe = awe_make(kind, 64);
+	uint8_t *window = awe_window(awe, 8);
+	uintptr_t frames[16], count = 8;
+	int fds[2];
+	pid_t pid;
+
+	awe_get(awe, 8, frames);
+	WORKS(placed_awe_map(awe, window, 4, frames));
+	WORKS(placed_awe_export(awe, fds));
+	pid = start_child();
+	if (!pid) {
+		struct placed_awe *other = placed_awe_import(fds, NULL);
+
+		_exit(other ? ruin_object(other) : 100);
+	}
+	igt_assert_eq(end_child(pid, 0), 0);
+	close(fds[0]);
+	close(fds[1]);
+
+	if (is_memfd(kind)) {
+		SHOWS(window, 0);
+		awe_put(awe, 8, frames);
+		awe_get(awe, 8, frames);
+	} else {
+		/* The object is there as long as a window shows it. */
+		SHOWS(window, 0);
+		FAILS(placed_awe_allocate(awe, &count, frames + 8), ENOENT);
+		igt_assert_eq_u64(count, 8);
+		FAILS(placed_awe_free(awe, &count, frames), ENOENT);
+		igt_assert_eq_u64(count, 0);
+		igt_assert(placed_awe_reserve(awe, NULL, PLACED_PAGE, 0, 0, 0) == MAP_FAILED);
+		/* What needs no handle works. */
+		WORKS(placed_awe_map(awe, window, 4, frames + 4));
+		SHOWS(window, 0);
+	}
+	placed_awe_close(awe);
+	SHOWS_NOTHING(window);
 }
 
 /* Threads */
@@ -1240,6 +1306,7 @@ static const struct awe_test tests[] = {
 	{ "killed", "killed at each point of each call", killed },
 	{ "killed-waited-for", "killed while others wait, or not", killed_waited_for },
 	{ "hostile", "nonsense in the ledger", hostile },
+	{ "hostile-object", "the object destroyed by another process", hostile_object },
 	{ "race-free", "mapping what others free", race_map_free },
 	{ "race-map", "mapping the same pages", race_same },
 	{ "race-broker", "a broker frees what is mapped and stored to", race_broker },
