@@ -66,7 +66,7 @@ extern "C" {
  * that show the pages of one object in a row.
  *
  * READ and WRITE may be asked for if all of the original has them at the time; with
- * neither, the duplicate gets those that all of it has. Private mappings, page
+ * neither, the duplicate gets those that all of it has, or EACCES. Private mappings, page
  * windows, and, for drivers that cannot map the middle of an object, mappings that
  * do not show its start have no duplicates.
  */
