@@ -119,7 +119,8 @@ struct drm_gem_mmap_placed {
 
 	/**
 	 * @length: in: size of the mapping, not zero; inside the object but with
-	 * PAGES, which takes up to 2^31 - 1 pages.
+	 * PAGES, which takes up to 2^31 - 1 pages, as far as the device has fake
+	 * offsets for them: there are 2^28 pages of these (ENOMEM).
 	 */
 	__u64 length;
 

@@ -170,6 +170,10 @@ static int show(struct vm_area_struct *vma, unsigned long addr)
 	int ret, idx;
 	u32 page;
 
+	/* Nothing is nothing, even if the device is gone. */
+	if (drm_placed_page_at(vma, addr) == DRM_PLACED_NO_PAGE)
+		return -ENXIO;
+
 	ret = drm_placed_lock_memory(obj, &idx);
 	if (ret)
 		return ret;

@@ -151,6 +151,18 @@ static inline u32 drm_placed_slot_of(const struct vm_area_struct *vma, unsigned 
 	       drm_vma_node_start(&drm_placed_view_of(vma)->pages->base.vma_node);
 }
 
+/* The page that an address in a window shows, for those without the lock: it may change. */
+static inline u32 drm_placed_page_at(const struct vm_area_struct *vma, unsigned long addr)
+{
+	u32 page;
+
+	rcu_read_lock();
+	page = drm_placed_slots_page(rcu_dereference(drm_placed_view_of(vma)->slots),
+				     drm_placed_slot_of(vma, addr));
+	rcu_read_unlock();
+	return page;
+}
+
 /* The table of a view, for those who have the lock. */
 static inline struct drm_placed_slots *drm_placed_view_slots(struct drm_placed_view *view)
 {

@@ -1012,24 +1012,11 @@ static void drm_placed_track_zap(struct vm_area_struct *vma, unsigned long start
  * Page windows
  */
 
-/* The page that is shown where a window has faulted. */
-static u32 window_page(const struct vm_fault *vmf)
-{
-	struct drm_placed_view *view = drm_placed_view_of(vmf->vma);
-	u32 page;
-
-	rcu_read_lock();
-	page = drm_placed_slots_page(rcu_dereference(view->slots),
-				     drm_placed_slot_of(vmf->vma, vmf->address));
-	rcu_read_unlock();
-	return page;
-}
-
 static vm_fault_t track_pages_access(struct vm_fault *vmf, bool write)
 {
 	struct drm_placed_track *track = drm_placed_view_of(vmf->vma)->pages->obj->placed;
 	struct drm_placed_chunk *chunk;
-	u32 page = window_page(vmf);
+	u32 page = drm_placed_page_at(vmf->vma, vmf->address);
 	vm_fault_t ret;
 
 	if (page == DRM_PLACED_NO_PAGE)
@@ -1040,7 +1027,7 @@ static vm_fault_t track_pages_access(struct vm_fault *vmf, bool write)
 		return ret;
 
 	/* It changes with the tracker's lock held. If it has, the access comes again. */
-	if (window_page(vmf) != page) {
+	if (drm_placed_page_at(vmf->vma, vmf->address) != page) {
 		mutex_unlock(&track->lock);
 		return VM_FAULT_NOPAGE;
 	}
