@@ -190,6 +190,8 @@ static const char * const breaks[] = {
 	[DRM_PLACED_BREAK_CLOSE] = "close",
 	[DRM_PLACED_BREAK_READBACK] = "readback",
 	[DRM_PLACED_BREAK_TRANSFER] = "transfer",
+	[DRM_PLACED_BREAK_QUEUE] = "queue",
+	[DRM_PLACED_BREAK_REFRESH] = "refresh",
 };
 
 static int break_show(struct seq_file *m, void *data)

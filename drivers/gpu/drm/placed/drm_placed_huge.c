@@ -10,7 +10,6 @@
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 
-#include "drm_placed_compat.h"
 #include "drm_placed_map.h"
 #include "drm_placed_store.h"
 #include "drm_placed_track_internal.h"
@@ -50,15 +49,15 @@ static bool can_be_huge(void)
  * @index: number of the chunk, which has been touched
  *
  * Locking: &drm_placed_track.lock is held, and the memory of a sparse object, by
- * drm_placed_sparse_begin().
+ * drm_placed_sparse_begin(), or one that moves, by &drm_placed_memory.lock.
  *
  * Return: whether the chunk is whole and its memory contiguous and aligned.
  */
 bool drm_placed_huge_suits(struct drm_placed_track *track, unsigned long index)
 {
 	struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
+	unsigned long pfn, count = DRM_PLACED_CHUNK;
 	pgoff_t first = index * DRM_PLACED_CHUNK;
-	unsigned long pfn;
 	unsigned int i;
 
 	lockdep_assert_held(&track->lock);
@@ -67,6 +66,14 @@ bool drm_placed_huge_suits(struct drm_placed_track *track, unsigned long index)
 	if (track->obj->placed_store)
 		return can_be_huge() && drm_placed_chunk_pages(track, index) == DRM_PLACED_CHUNK &&
 		       drm_placed_store_is_whole(track->obj->placed_store, index);
+
+	if (drm_placed_track_moves(track)) {
+		if (!can_be_huge() || drm_placed_chunk_pages(track, index) < DRM_PLACED_CHUNK)
+			return false;
+
+		pfn = track->obj->funcs->placed->pfn(track->obj, first, &count);
+		return count == DRM_PLACED_CHUNK && IS_ALIGNED(pfn, DRM_PLACED_CHUNK);
+	}
 
 	if (chunk->contiguous != DRM_PLACED_UNKNOWN)
 		return chunk->contiguous == DRM_PLACED_YES;
@@ -89,11 +96,10 @@ bool drm_placed_huge_suits(struct drm_placed_track *track, unsigned long index)
 EXPORT_SYMBOL_GPL(drm_placed_huge_suits);
 
 static pmd_t make_pmd(struct drm_placed_track *track, struct vm_area_struct *vma,
-		      unsigned long index, pgprot_t prot)
+		      unsigned long pfn)
 {
-	unsigned long pfn = track->funcs->pfn(track->obj, index * DRM_PLACED_CHUNK);
+	pgprot_t prot = drm_placed_map_prot(vma, track->obj, pfn);
 
-	drm_placed_track_pfn(vma, &prot, pfn);
 	return pmd_mkspecial(pmd_mkhuge(pfn_pmd(pfn, prot)));
 }
 
@@ -111,6 +117,7 @@ static pmd_t make_pmd(struct drm_placed_track *track, struct vm_area_struct *vma
 void drm_placed_huge_map(struct drm_placed_track *track, struct vm_area_struct *vma,
 			 unsigned long index, pmd_t *pmd, unsigned long addr, bool write)
 {
+	unsigned long pfn;
 	spinlock_t *ptl;
 	pmd_t entry;
 
@@ -118,7 +125,8 @@ void drm_placed_huge_map(struct drm_placed_track *track, struct vm_area_struct *
 
 	ptl = pmd_lock(vma->vm_mm, pmd);
 	if (pmd_none(*pmd)) {
-		entry = pmd_mkyoung(make_pmd(track, vma, index, vma->vm_page_prot));
+		pfn = track->funcs->pfn(track->obj, index * DRM_PLACED_CHUNK);
+		entry = pmd_mkyoung(make_pmd(track, vma, pfn));
 		if (write)
 			entry = pmd_mkwrite(pmd_mkdirty(entry), vma);
 		set_pmd_at(vma->vm_mm, addr, pmd, entry);
@@ -166,9 +174,13 @@ void drm_placed_huge_split(struct drm_placed_track *track, struct vm_area_struct
 }
 EXPORT_SYMBOL_GPL(drm_placed_huge_split);
 
-/* Are all entries of a page table there, and writable? */
+/*
+ * Are all entries of a page table there and writable, and can one entry stand for them?
+ * What they map is what the new one is to map, whatever the driver would say.
+ */
 static bool all_open(pte_t *ptes)
 {
+	unsigned long pfn = 0;
 	unsigned int i;
 
 	for (i = 0; i < DRM_PLACED_CHUNK; i++) {
@@ -176,9 +188,14 @@ static bool all_open(pte_t *ptes)
 
 		if (!pte_present(pte) || !pte_write(pte))
 			return false;
+
+		if (!i)
+			pfn = pte_pfn(pte);
+		else if (pte_pfn(pte) != pfn + i)
+			return false;
 	}
 
-	return true;
+	return IS_ALIGNED(pfn, DRM_PLACED_CHUNK);
 }
 
 /*
@@ -205,6 +222,7 @@ static bool collapse(struct drm_placed_track *track, struct vm_area_struct *vma,
 	struct mmu_notifier_range range;
 	pmd_t table = __pmd(0), entry;
 	spinlock_t *pml, *ptl;
+	unsigned long pfn;
 	bool done = false;
 	pte_t *ptes;
 
@@ -221,11 +239,12 @@ static bool collapse(struct drm_placed_track *track, struct vm_area_struct *vma,
 
 	ptes = pte_offset_kernel(pmd, addr);
 	if (all_open(ptes)) {
+		pfn = pte_pfn(ptep_get(ptes));
 		/* From here on the CPU does not get at the table any more. */
 		table = pmdp_collapse_flush(vma, addr, pmd);
 		pmdp_get_lockless_sync();
 
-		entry = pmd_mkyoung(make_pmd(track, vma, index, vma->vm_page_prot));
+		entry = pmd_mkyoung(make_pmd(track, vma, pfn));
 		entry = pmd_mkwrite(entry, vma);
 		/* Stores that came before it, since the collection. */
 		if (empty_table(mm, addr, ptes))

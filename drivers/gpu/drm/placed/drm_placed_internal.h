@@ -15,6 +15,7 @@ struct drm_vma_offset_node;
 struct file;
 struct maple_tree;
 struct vm_area_struct;
+struct vm_fault;
 
 /* A chunk is what one page of page table entries maps: 2 MiB on x86. */
 #define DRM_PLACED_CHUNK	PTRS_PER_PTE
@@ -105,10 +106,27 @@ static inline int drm_placed_populate_errno(int err)
 	return !err || err == -ENOMEM || err == -EINTR ? err : -EFAULT;
 }
 
+/**
+ * struct drm_placed_unlocked - what a fault keeps while it waits without its lock
+ *
+ * Plain data of the task's own.
+ */
+struct drm_placed_unlocked {
+	/** @file: of the mapping, a reference: it keeps the device. */
+	struct file *file;
+
+	/** @obj: a reference. */
+	struct drm_gem_object *obj;
+};
+
 /* drm_placed_populate.c */
-int drm_placed_lock_memory(struct drm_gem_object *obj, int *idx);
+void drm_placed_unlock_fault(struct drm_placed_unlocked *unlocked, struct vm_fault *vmf,
+			     struct drm_gem_object *obj);
+void drm_placed_unlocked_end(struct drm_placed_unlocked *unlocked);
+int drm_placed_lock_memory(struct drm_gem_object *obj, struct vm_fault *vmf, int *idx);
 void drm_placed_unlock_memory(struct drm_gem_object *obj, int idx);
 int drm_placed_get_touched(struct drm_gem_object *obj, pgoff_t page);
+vm_fault_t drm_placed_to_fault(int err);
 
 int drm_placed_make_coherent(struct drm_gem_object *obj, u32 flags);
 

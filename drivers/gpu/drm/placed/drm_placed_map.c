@@ -58,20 +58,26 @@ EXPORT_SYMBOL_GPL(drm_placed_map_can_be_huge);
 /**
  * drm_placed_map_prot - how the pages of an object are mapped
  * @vma: the mapping
- * @memory: where the pages are
- * @pfn: one of them: the memory of an object is all of one kind
+ * @obj: the object
+ * @pfn: one of its page frames: the memory of an object is all of one kind
+ *
+ * Locking: &drm_placed_memory.lock is held, if the object has it.
  *
  * Return: the protection and caching of entries.
  */
-pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
+pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, struct drm_gem_object *obj,
 			     unsigned long pfn)
 {
+	const struct drm_placed_memory *memory = obj->funcs->placed;
 	pgprot_t prot = vma->vm_page_prot;
 
-	if (!memory->io)
+	if (memory && memory->prot)
+		prot = memory->prot(obj, prot);
+	if (!memory || !memory->io)
 		drm_placed_track_pfn(vma, &prot, pfn);
 	return prot;
 }
+EXPORT_SYMBOL_GPL(drm_placed_map_prot);
 
 static pmd_t *alloc_pmd(struct mm_struct *mm, unsigned long addr)
 {
@@ -96,7 +102,7 @@ pmd_t *drm_placed_map_alloc_table(struct mm_struct *mm, unsigned long addr)
 }
 
 /* One entry for 2 MiB. False: pages have to do. */
-static bool map_huge(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
+static bool map_huge(struct vm_area_struct *vma, struct drm_gem_object *obj,
 		     unsigned long addr, pmd_t *pmd, unsigned long pfn)
 {
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
@@ -110,7 +116,7 @@ static bool map_huge(struct vm_area_struct *vma, const struct drm_placed_memory 
 	ptl = pmd_lock(vma->vm_mm, pmd);
 	done = pmd_none(*pmd);
 	if (done) {
-		pmd_t entry = pfn_pmd(pfn, drm_placed_map_prot(vma, memory, pfn));
+		pmd_t entry = pfn_pmd(pfn, drm_placed_map_prot(vma, obj, pfn));
 
 		set_pmd_at(vma->vm_mm, addr, pmd, pmd_mkspecial(pmd_mkhuge(entry)));
 		update_mmu_cache_pmd(vma, addr, pmd);
@@ -162,7 +168,7 @@ static int map_table(struct vm_area_struct *vma, struct drm_gem_object *obj,
 		pfn = memory->pfn(obj, page, &count);
 		if (pfn != DRM_PLACED_NO_PFN) {
 			if (!pgprot_val(prot))
-				prot = drm_placed_map_prot(vma, memory, pfn);
+				prot = drm_placed_map_prot(vma, obj, pfn);
 			map_run(vma, ptes + ((addr - start) >> PAGE_SHIFT), addr, pfn, count,
 				prot);
 		}
@@ -212,7 +218,7 @@ int drm_placed_map(struct vm_area_struct *vma, struct drm_gem_object *obj,
 			pfn = memory->pfn(obj, page, &count);
 
 		if (pfn == DRM_PLACED_NO_PFN || count < PTRS_PER_PTE ||
-		    !IS_ALIGNED(pfn, PTRS_PER_PTE) || !map_huge(vma, memory, addr, pmd, pfn)) {
+		    !IS_ALIGNED(pfn, PTRS_PER_PTE) || !map_huge(vma, obj, addr, pmd, pfn)) {
 			ret = map_table(vma, obj, memory, page, addr, next, pmd);
 			if (ret)
 				return ret;

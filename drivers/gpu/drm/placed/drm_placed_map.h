@@ -9,7 +9,7 @@ struct drm_gem_object;
 struct drm_placed_memory;
 
 bool drm_placed_map_can_be_huge(void);
-pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
+pgprot_t drm_placed_map_prot(struct vm_area_struct *vma, struct drm_gem_object *obj,
 			     unsigned long pfn);
 pmd_t *drm_placed_map_alloc_table(struct mm_struct *mm, unsigned long addr);
 int drm_placed_map(struct vm_area_struct *vma, struct drm_gem_object *obj,

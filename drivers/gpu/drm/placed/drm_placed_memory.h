@@ -24,11 +24,13 @@ struct drm_placed_memory {
 	 * @lock:
 	 *
 	 * Optional. Keep the pages where they are until @unlock. Called with
-	 * mmap_lock or the VMA's lock held, outside of i_mmap_rwsem. Returns 0;
-	 * -EINTR, only if the task is being killed; or -EFAULT, if an access
-	 * would be SIGBUS.
+	 * mmap_lock or the VMA's lock held, outside of i_mmap_rwsem. @vmf is the
+	 * fault that it is for, or NULL. Returns 0; -EINTR, only if the task is
+	 * being killed; -ENOMEM; -EFAULT, if an access would be SIGBUS; or, only
+	 * for a fault that may be repeated, -EAGAIN, with the lock that the
+	 * fault came with given back unless it has %FAULT_FLAG_RETRY_NOWAIT.
 	 */
-	int (*lock)(struct drm_gem_object *obj);
+	int (*lock)(struct drm_gem_object *obj, struct vm_fault *vmf);
 
 	/** @unlock: The opposite of @lock. */
 	void (*unlock)(struct drm_gem_object *obj);
@@ -73,6 +75,29 @@ struct drm_placed_memory {
 		     unsigned long *pfns);
 
 	/**
+	 * @prot:
+	 *
+	 * Optional. The protection and caching of entries, instead of @prot,
+	 * which is &vm_area_struct.vm_page_prot. Called with @lock held, and
+	 * maybe a page table lock: must not sleep.
+	 */
+	pgprot_t (*prot)(struct drm_gem_object *obj, pgprot_t prot);
+
+	/**
+	 * @reserves: @lock is the lock of the object's reservation, &dma_resv,
+	 * and so is taken outside of &drm_placed_track.lock; otherwise inside.
+	 */
+	bool reserves;
+
+	/**
+	 * @moves: the pages move to other page frames, or go for a time, with
+	 * @lock held by who moves them, after all entries were removed: see
+	 * drm_placed_unmap_windows(). Then @pfn and &drm_placed_funcs.pfn are
+	 * called with it held only. Has @reserves.
+	 */
+	bool moves;
+
+	/**
 	 * @io: the page frames are a device's, to be mapped with the caching
 	 * that &vm_area_struct.vm_page_prot says, and not after the device was
 	 * unplugged: the library is in drm_dev_enter() meanwhile.
@@ -97,6 +122,18 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 int drm_placed_discard(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		       int behavior);
 extern const struct drm_placed_memory drm_placed_shmem_memory;
+
+void drm_placed_unmap_windows(struct drm_gem_object *obj);
+
+/* drm_placed_ttm.c, which is a part of ttm.ko */
+extern const struct drm_placed_memory drm_placed_ttm_memory;
+
+int drm_placed_ttm_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma);
+unsigned long drm_placed_ttm_pfn(struct drm_gem_object *obj, pgoff_t page);
+#else
+static inline void drm_placed_unmap_windows(struct drm_gem_object *obj)
+{
+}
 #endif
 
 #endif

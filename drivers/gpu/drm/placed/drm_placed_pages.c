@@ -162,8 +162,8 @@ static void pages_vm_close(struct vm_area_struct *vma)
 	drm_gem_object_put(&pages->base);
 }
 
-/* Show what the slot of an address says: -ENXIO if that is nothing. */
-static int show(struct vm_area_struct *vma, unsigned long addr)
+/* Show what the slot of an address says, for a fault or NULL: -ENXIO if that is nothing. */
+static int show(struct vm_area_struct *vma, unsigned long addr, struct vm_fault *vmf)
 {
 	struct drm_placed_view *view = drm_placed_view_of(vma);
 	struct drm_gem_object *obj = view->pages->obj;
@@ -174,7 +174,7 @@ static int show(struct vm_area_struct *vma, unsigned long addr)
 	if (drm_placed_page_at(vma, addr) == DRM_PLACED_NO_PAGE)
 		return -ENXIO;
 
-	ret = drm_placed_lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, vmf, &idx);
 	if (ret)
 		return ret;
 
@@ -194,13 +194,9 @@ static int show(struct vm_area_struct *vma, unsigned long addr)
 
 static vm_fault_t pages_fault(struct vm_fault *vmf)
 {
-	int ret = show(vmf->vma, vmf->address & PAGE_MASK);
+	int ret = show(vmf->vma, vmf->address & PAGE_MASK, vmf);
 
-	if (ret == -ENXIO)
-		return VM_FAULT_SIGSEGV;
-
-	/* As drm_placed_fault(). */
-	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+	return ret == -ENXIO ? VM_FAULT_SIGSEGV : drm_placed_to_fault(ret);
 }
 
 /* Of a tracked window the entry is made by a fault, to be read: a store is to be seen. */
@@ -224,7 +220,7 @@ static long pages_populate(struct vm_area_struct *vma, unsigned long start, unsi
 		else if (vma->vm_ops->zap)
 			ret = show_tracked(vma, addr);
 		else
-			ret = show(vma, addr);
+			ret = show(vma, addr, NULL);
 		if (ret)
 			break;
 		cond_resched();
@@ -667,23 +663,47 @@ static int check_batch(struct mm_struct *mm, struct drm_gem_object *obj,
 	return ret;
 }
 
+/*
+ * The tracker, if there is one, and the memory of an object: which comes first is up to
+ * the memory.
+ */
+static int lock_object(struct drm_gem_object *obj, struct drm_placed_track *track, int *idx)
+{
+	bool reserves = obj->funcs->placed->reserves;
+	int ret;
+
+	if (track && !reserves)
+		mutex_lock(&track->lock);
+	ret = drm_placed_lock_memory(obj, NULL, idx);
+	if (ret && track && !reserves)
+		mutex_unlock(&track->lock);
+	else if (!ret && track && reserves)
+		mutex_lock(&track->lock);
+	return ret == -EFAULT ? -ENODEV : ret;
+}
+
+static void unlock_object(struct drm_gem_object *obj, struct drm_placed_track *track, int idx)
+{
+	bool reserves = obj->funcs->placed->reserves;
+
+	if (track && reserves)
+		mutex_unlock(&track->lock);
+	drm_placed_unlock_memory(obj, idx);
+	if (track && !reserves)
+		mutex_unlock(&track->lock);
+}
+
 /* With the object's locks. */
 static int map_batch_locked(struct mm_struct *mm, struct drm_gem_object *obj,
 			    const struct drm_placed_batch *batch)
 {
-	int ret, idx;
-
-	ret = drm_placed_lock_memory(obj, &idx);
-	if (ret)
-		return ret == -EFAULT ? -ENODEV : ret;
+	int ret;
 
 	mutex_lock(&obj->placed_windows->lock);
 	ret = check_batch(mm, obj, batch);
 	if (!ret)
 		drm_placed_scatter(mm, obj, batch);
 	mutex_unlock(&obj->placed_windows->lock);
-
-	drm_placed_unlock_memory(obj, idx);
 	return ret;
 }
 
@@ -693,7 +713,7 @@ static int map_batch(struct drm_placed_batch *batch)
 	struct drm_placed_track *track;
 	struct vm_area_struct *vma;
 	struct drm_gem_object *obj;
-	int ret = -ENOENT;
+	int ret = -ENOENT, idx;
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
@@ -709,11 +729,11 @@ static int map_batch(struct drm_placed_batch *batch)
 	 */
 	obj = obj_of(vma);
 	track = drm_placed_is_tracked(obj) ? obj->placed : NULL;
-	if (track)
-		mutex_lock(&track->lock);
-	ret = map_batch_locked(mm, obj, batch);
-	if (track)
-		mutex_unlock(&track->lock);
+	ret = lock_object(obj, track, &idx);
+	if (!ret) {
+		ret = map_batch_locked(mm, obj, batch);
+		unlock_object(obj, track, idx);
+	}
 	trace_drm_placed_map_pages(obj, drm_placed_batch_addr(batch, 0) >> PAGE_SHIFT,
 				   batch->count, ret);
 

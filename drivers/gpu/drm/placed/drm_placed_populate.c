@@ -2,6 +2,8 @@
 
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
@@ -52,6 +54,7 @@ static pgoff_t start_of(struct drm_gem_object *obj)
 /**
  * drm_placed_lock_memory - keep the memory of an object where it is
  * @obj: the object, with &drm_gem_object_funcs.placed
+ * @vmf: the fault that it is for, or NULL
  * @idx: out: for drm_placed_unlock_memory()
  *
  * So does the device stay, if the memory is its own: unplugging removes all entries
@@ -59,10 +62,9 @@ static pgoff_t start_of(struct drm_gem_object *obj)
  *
  * Locking: takes &drm_placed_memory.lock, and keeps it.
  *
- * Return: 0; -EINTR, only if the task is being killed; or -EFAULT, if an access would be
- * SIGBUS.
+ * Return: what &drm_placed_memory.lock returns, or -EFAULT if the device is gone.
  */
-int drm_placed_lock_memory(struct drm_gem_object *obj, int *idx)
+int drm_placed_lock_memory(struct drm_gem_object *obj, struct vm_fault *vmf, int *idx)
 {
 	const struct drm_placed_memory *memory = obj->funcs->placed;
 	int ret;
@@ -70,7 +72,7 @@ int drm_placed_lock_memory(struct drm_gem_object *obj, int *idx)
 	if (memory->io && !drm_dev_enter(obj->dev, idx))
 		return -EFAULT;
 
-	ret = memory->lock ? memory->lock(obj) : 0;
+	ret = memory->lock ? memory->lock(obj, vmf) : 0;
 	if (ret && memory->io)
 		drm_dev_exit(*idx);
 	return ret;
@@ -166,7 +168,7 @@ long drm_placed_populate(struct vm_area_struct *vma, unsigned long start, unsign
 	if (page + ((end - start) >> PAGE_SHIFT) > obj->size >> PAGE_SHIFT)
 		return -EFAULT;
 
-	ret = drm_placed_lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, NULL, &idx);
 	if (ret)
 		return ret;
 
@@ -221,13 +223,53 @@ int drm_placed_discard(struct vm_area_struct *vma, unsigned long start, unsigned
 }
 EXPORT_SYMBOL_GPL(drm_placed_discard);
 
-/*
+/**
+ * drm_placed_unlock_fault - give back the lock of a fault that waits, and will be repeated
+ * @unlocked: for drm_placed_unlocked_end()
+ * @vmf: the fault, which allows it; of no use any more
+ * @obj: the object that it is about
+ *
+ * The mapping may go now, and its reference to the object with it.
+ *
+ * Locking: gives mmap_lock back, or the VMA's lock.
+ */
+void drm_placed_unlock_fault(struct drm_placed_unlocked *unlocked, struct vm_fault *vmf,
+			     struct drm_gem_object *obj)
+{
+	unlocked->file = get_file(vmf->vma->vm_file);
+	unlocked->obj = obj;
+	drm_gem_object_get(obj);
+	release_fault_lock(vmf);
+}
+EXPORT_SYMBOL_GPL(drm_placed_unlock_fault);
+
+/**
+ * drm_placed_unlocked_end - the end of waiting: give up what was kept
+ * @unlocked: what drm_placed_unlock_fault() has filled in
+ */
+void drm_placed_unlocked_end(struct drm_placed_unlocked *unlocked)
+{
+	drm_gem_object_put(unlocked->obj);
+	fput(unlocked->file);
+}
+EXPORT_SYMBOL_GPL(drm_placed_unlocked_end);
+
+/**
+ * drm_placed_to_fault - what a fault handler returns
+ * @err: 0 or a negative errno, of drm_placed_lock_memory() perhaps
+ *
  * Memory may be short in this cgroup only: SIGBUS, and not the OOM killer. And for a
  * task that is being killed, an error ends what the kernel does on its behalf.
+ *
+ * Return: VM_FAULT_* flags.
  */
-static vm_fault_t to_fault(int ret)
+vm_fault_t drm_placed_to_fault(int err)
 {
-	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+	/* NOPAGE, too: what calls pfn_mkwrite() knows no other end. */
+	if (err == -EAGAIN)
+		return VM_FAULT_RETRY | VM_FAULT_NOPAGE;
+
+	return err ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 /*
@@ -255,7 +297,7 @@ static void fault_window(const struct vm_fault *vmf, pgoff_t page, unsigned long
  *
  * Locking: mmap_lock or the VMA's lock is held. Takes &drm_placed_memory.lock.
  *
- * Return: %VM_FAULT_NOPAGE or %VM_FAULT_SIGBUS.
+ * Return: %VM_FAULT_NOPAGE, %VM_FAULT_SIGBUS, or with %VM_FAULT_RETRY.
  */
 vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 {
@@ -267,9 +309,9 @@ vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 	if (page >= obj->size >> PAGE_SHIFT)
 		return VM_FAULT_SIGBUS;
 
-	ret = drm_placed_lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, vmf, &idx);
 	if (ret)
-		return to_fault(ret);
+		return drm_placed_to_fault(ret);
 
 	ret = drm_placed_get_touched(obj, page);
 	if (!ret) {
@@ -278,7 +320,7 @@ vm_fault_t drm_placed_fault(struct vm_fault *vmf)
 	}
 	drm_placed_unlock_memory(obj, idx);
 
-	return to_fault(ret);
+	return drm_placed_to_fault(ret);
 }
 EXPORT_SYMBOL_GPL(drm_placed_fault);
 
@@ -293,7 +335,7 @@ EXPORT_SYMBOL_GPL(drm_placed_fault);
  *
  * Locking: as drm_placed_fault().
  *
- * Return: %VM_FAULT_NOPAGE, %VM_FAULT_FALLBACK or %VM_FAULT_SIGBUS.
+ * Return: %VM_FAULT_NOPAGE, %VM_FAULT_FALLBACK, %VM_FAULT_SIGBUS, or with %VM_FAULT_RETRY.
  */
 vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
@@ -313,9 +355,9 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (page + PTRS_PER_PTE > obj->size >> PAGE_SHIFT)
 		return VM_FAULT_FALLBACK;
 
-	ret = drm_placed_lock_memory(obj, &idx);
+	ret = drm_placed_lock_memory(obj, vmf, &idx);
 	if (ret)
-		return to_fault(ret);
+		return drm_placed_to_fault(ret);
 
 	if (memory->chunks)
 		drm_placed_get_touched(obj, linear_page_index(vma, vmf->address) - start_of(obj));
@@ -327,7 +369,7 @@ vm_fault_t drm_placed_huge_fault(struct vm_fault *vmf, unsigned int order)
 		ret = -ENOENT;
 	drm_placed_unlock_memory(obj, idx);
 
-	return ret == -ENOENT ? VM_FAULT_FALLBACK : to_fault(ret);
+	return ret == -ENOENT ? VM_FAULT_FALLBACK : drm_placed_to_fault(ret);
 }
 EXPORT_SYMBOL_GPL(drm_placed_huge_fault);
 
@@ -347,7 +389,7 @@ EXPORT_SYMBOL_GPL(drm_placed_vm_ops);
  * mapped.
  */
 
-static int shmem_lock(struct drm_gem_object *obj)
+static int shmem_lock(struct drm_gem_object *obj, struct vm_fault *vmf)
 {
 	struct drm_gem_shmem_object *shmem = to_drm_gem_shmem_obj(obj);
 
@@ -395,5 +437,6 @@ const struct drm_placed_memory drm_placed_shmem_memory = {
 	.unlock = shmem_unlock,
 	.pfn = shmem_pfn,
 	.pfns = shmem_pfns,
+	.reserves = true,
 };
 EXPORT_SYMBOL_GPL(drm_placed_shmem_memory);

@@ -175,7 +175,7 @@ static void look_up(struct drm_gem_object *obj, const u64 *pages, unsigned int c
 	}
 }
 
-static pgprot_t prot_of(struct vm_area_struct *vma, const struct drm_placed_memory *memory,
+static pgprot_t prot_of(struct vm_area_struct *vma, struct drm_gem_object *obj,
 			unsigned long pfn)
 {
 	struct drm_placed_view *view = drm_placed_view_of(vma);
@@ -183,7 +183,7 @@ static pgprot_t prot_of(struct vm_area_struct *vma, const struct drm_placed_memo
 	/* To ask takes as long as twenty entries. */
 	if (!view->asked || pgprot_val(view->asked_for) != pgprot_val(vma->vm_page_prot)) {
 		view->asked_for = vma->vm_page_prot;
-		view->prot = drm_placed_map_prot(vma, memory, pfn);
+		view->prot = drm_placed_map_prot(vma, obj, pfn);
 		view->asked = true;
 	}
 
@@ -212,8 +212,7 @@ static void enter_frames(struct removal *removal, struct drm_gem_object *obj,
 
 		/* They differ in nothing but the page frame. */
 		if (pte_none(zero))
-			zero = pte_mkspecial(pfn_pte(0, prot_of(vma, obj->funcs->placed,
-								pfns[i])));
+			zero = pte_mkspecial(pfn_pte(0, prot_of(vma, obj, pfns[i])));
 		set_pte_at(vma->vm_mm, at, ptes + i, pte_advance_pfn(zero, pfns[i]));
 		update_mmu_cache(vma, at, ptes + i);
 	}
@@ -427,7 +426,7 @@ int drm_placed_scatter_one(struct vm_area_struct *vma, struct drm_gem_object *ob
 	if (!pte)
 		return -ENOMEM;
 
-	enter_one(vma, addr, pte, pte_mkspecial(pfn_pte(pfn, prot_of(vma, memory, pfn))));
+	enter_one(vma, addr, pte, pte_mkspecial(pfn_pte(pfn, prot_of(vma, obj, pfn))));
 	pte_unmap_unlock(pte, ptl);
 	return 0;
 }
@@ -493,6 +492,33 @@ static void zap_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t count)
 	zap_now(&zap);
 }
 
+/* For all mappings of all windows on an object, in all address spaces. */
+static void visit_windows(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
+			  void (*visit)(struct vm_area_struct *vma, pgoff_t first, pgoff_t count))
+{
+	/* Pairs with who added it, before there were any entries. */
+	struct drm_placed_windows *windows = smp_load_acquire(&obj->placed_windows);
+	struct drm_placed_pages *pages;
+	struct address_space *mapping;
+	struct vm_area_struct *vma;
+
+	if (!windows)
+		return;
+
+	mapping = obj->dev->anon_inode->i_mapping;
+	mutex_lock(&windows->lock);
+	i_mmap_lock_read(mapping);
+	list_for_each_entry(pages, &windows->list, link)
+		vma_interval_tree_foreach(vma, &mapping->i_mmap,
+					  drm_vma_node_start(&pages->base.vma_node),
+					  drm_vma_node_start(&pages->base.vma_node) +
+					  drm_vma_node_size(&pages->base.vma_node) - 1)
+			if (vma->vm_ops == pages->vm_ops)
+				visit(vma, first, count);
+	i_mmap_unlock_read(mapping);
+	mutex_unlock(&windows->lock);
+}
+
 /**
  * drm_placed_scatter_zap - remove what windows show of a range of an object
  * @obj: the object
@@ -508,25 +534,30 @@ static void zap_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t count)
  */
 void drm_placed_scatter_zap(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
-	/* Pairs with who added it, before there were any entries. */
-	struct drm_placed_windows *windows = smp_load_acquire(&obj->placed_windows);
-	struct address_space *mapping = obj->dev->anon_inode->i_mapping;
-	struct drm_placed_pages *pages;
-	struct vm_area_struct *vma;
-
-	if (!windows)
-		return;
-
-	mutex_lock(&windows->lock);
-	i_mmap_lock_read(mapping);
-	list_for_each_entry(pages, &windows->list, link)
-		vma_interval_tree_foreach(vma, &mapping->i_mmap,
-					  drm_vma_node_start(&pages->base.vma_node),
-					  drm_vma_node_start(&pages->base.vma_node) +
-					  drm_vma_node_size(&pages->base.vma_node) - 1)
-			if (vma->vm_ops == pages->vm_ops)
-				zap_vma(vma, first, count);
-	i_mmap_unlock_read(mapping);
-	mutex_unlock(&windows->lock);
+	visit_windows(obj, first, count, zap_vma);
 }
 EXPORT_SYMBOL_GPL(drm_placed_scatter_zap);
+
+/* Remove all entries of a mapping. Those of the new place may have other caching. */
+static void unmap_vma(struct vm_area_struct *vma, pgoff_t first, pgoff_t count)
+{
+	drm_placed_view_of(vma)->asked = false;
+	zap_page_range_single(vma, vma->vm_start, vma->vm_end - vma->vm_start, NULL);
+}
+
+/**
+ * drm_placed_unmap_windows - remove what windows show of an object whose memory moves
+ * @obj: the object
+ *
+ * For who moves it: windows have offsets of their own, so that unmap_mapping_range() of
+ * the object's does not remove their entries. What they are to show does not change: the
+ * next access faults, and waits for &drm_placed_memory.lock.
+ *
+ * Locking: &drm_placed_memory.lock is held: the object's reservation. Takes
+ * &drm_placed_windows.lock, i_mmap_rwsem for reading and page table locks; may sleep.
+ */
+void drm_placed_unmap_windows(struct drm_gem_object *obj)
+{
+	visit_windows(obj, 0, 0, unmap_vma);
+}
+EXPORT_SYMBOL_GPL(drm_placed_unmap_windows);

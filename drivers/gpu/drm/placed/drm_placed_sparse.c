@@ -69,7 +69,7 @@ EXPORT_SYMBOL_GPL(drm_placed_is_sparse);
 
 /* What drm_placed_vm_ops need. */
 
-static int sparse_lock(struct drm_gem_object *obj)
+static int sparse_lock(struct drm_gem_object *obj, struct vm_fault *vmf)
 {
 	return mutex_lock_killable(&store_of(obj)->lock);
 }
@@ -304,7 +304,7 @@ static int populate_part(struct drm_gem_object *obj, pgoff_t first, pgoff_t coun
 	if (drm_placed_is_tracked(obj))
 		return drm_placed_track_allocate(obj, first, count);
 
-	ret = sparse_lock(obj);
+	ret = sparse_lock(obj, NULL);
 	if (ret)
 		return ret;
 	sparse_get_all(obj, first, ahead);

@@ -66,6 +66,10 @@
  * back first. While the device writes the chunk's memory, nobody else does.
  * Mappings that cannot be read do not take part in any of this.
  *
+ * The memory of an object may move, as TTM's does: see &drm_placed_memory.moves. Who
+ * makes entries keeps it where it is meanwhile. Who moves it removes all entries first,
+ * and their dirty bits are taken as at any other time that entries go.
+ *
  * Locks, outer to inner: mmap_lock, dma_resv, &drm_placed_funcs.lock,
  * &drm_placed_track.lock, &drm_placed_store.lock, &drm_placed_windows.lock, i_mmap_rwsem,
  * page table locks.
@@ -278,6 +282,8 @@ static void make_huge(struct drm_placed_track *track, unsigned long index,
 	    !bitmap_full(chunk->open, DRM_PLACED_CHUNK))
 		return;
 
+	if (drm_placed_track_moves(track))
+		dma_resv_assert_held(track->obj->resv);
 	drm_placed_sparse_begin(track->obj, 0, 0, NULL);
 	done = drm_placed_huge_suits(track, index) && drm_placed_huge_collapse(track, index);
 	drm_placed_sparse_end(track->obj);
@@ -340,7 +346,8 @@ static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *
  * nothing dirty it costs a look at the open pages; with nothing open, nothing.
  *
  * Locking: &drm_placed_funcs.lock is held, so that operations of the device can
- * be queued behind in order. Takes &drm_placed_track.lock; may sleep.
+ * be queued behind in order; and of an object whose memory moves, the reservation.
+ * Takes &drm_placed_track.lock; may sleep.
  *
  * Return: the number of pages sent.
  */
@@ -715,24 +722,17 @@ EXPORT_SYMBOL_GPL(drm_placed_wait);
 static vm_fault_t wait_in_fault(struct vm_fault *vmf, struct drm_gem_object *obj,
 				struct dma_fence *fence)
 {
-	struct file *file;
+	struct drm_placed_unlocked unlocked;
 
 	if (!fault_flag_allow_retry_first(vmf->flags))
 		return drm_placed_wait(obj->dev, fence) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 
-	/* NOPAGE, too: what calls pfn_mkwrite() knows no other end. */
-	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-		return VM_FAULT_RETRY | VM_FAULT_NOPAGE;
-
-	/* Without the lock the mapping may go; the file keeps the device. */
-	file = get_file(vmf->vma->vm_file);
-	drm_gem_object_get(obj);
-	release_fault_lock(vmf);
-	drm_placed_wait(obj->dev, fence);
-	drm_gem_object_put(obj);
-	fput(file);
-
-	return VM_FAULT_RETRY | VM_FAULT_NOPAGE;
+	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
+		drm_placed_unlock_fault(&unlocked, vmf, obj);
+		drm_placed_wait(obj->dev, fence);
+		drm_placed_unlocked_end(&unlocked);
+	}
+	return drm_placed_to_fault(-EAGAIN);
 }
 
 /* The end of reading back, if there was one and it has ended. */
@@ -747,8 +747,30 @@ static void settle_read_back(struct drm_placed_chunk *chunk)
 }
 
 /*
- * Get a chunk that this mapping may access now. On success the tracker's lock is
- * held; otherwise *ret is what the fault handler returns.
+ * Take the tracker's lock to make entries, and before it, keep memory that moves where
+ * it is. For a fault, or NULL. Returns what &drm_placed_memory.lock does.
+ */
+static int lock_to_map(struct drm_placed_track *track, struct vm_fault *vmf)
+{
+	int ret = 0;
+
+	if (drm_placed_track_moves(track))
+		ret = track->obj->funcs->placed->lock(track->obj, vmf);
+	if (!ret)
+		mutex_lock(&track->lock);
+	return ret;
+}
+
+static void unlock_to_map(struct drm_placed_track *track)
+{
+	mutex_unlock(&track->lock);
+	if (drm_placed_track_moves(track))
+		track->obj->funcs->placed->unlock(track->obj);
+}
+
+/*
+ * Get a chunk that this mapping may access now. On success lock_to_map() has been
+ * called; otherwise *ret is what the fault handler returns.
  */
 static struct drm_placed_chunk *lock_chunk(struct vm_fault *vmf, struct drm_placed_track *track,
 					   unsigned long index, vm_fault_t *ret)
@@ -758,7 +780,13 @@ static struct drm_placed_chunk *lock_chunk(struct vm_fault *vmf, struct drm_plac
 	struct dma_fence *fence;
 
 	for (;;) {
-		mutex_lock(&track->lock);
+		int err = lock_to_map(track, vmf);
+
+		if (err) {
+			*ret = drm_placed_to_fault(err);
+			return NULL;
+		}
+
 		chunk = get_chunk(track, index);
 		if (!chunk) {
 			*ret = VM_FAULT_OOM;
@@ -768,7 +796,7 @@ static struct drm_placed_chunk *lock_chunk(struct vm_fault *vmf, struct drm_plac
 		settle_read_back(chunk);
 		if (chunk->fence) {
 			fence = dma_fence_get(chunk->fence);
-			mutex_unlock(&track->lock);
+			unlock_to_map(track);
 			*ret = wait_in_fault(vmf, track->obj, fence);
 			dma_fence_put(fence);
 			return NULL;
@@ -785,14 +813,14 @@ static struct drm_placed_chunk *lock_chunk(struct vm_fault *vmf, struct drm_plac
 		if (is_valid(track, chunk, vm_flags))
 			return chunk;
 
-		mutex_unlock(&track->lock);
+		unlock_to_map(track);
 		if (begin_read_back(track, index, vm_flags)) {
 			*ret = VM_FAULT_SIGBUS;
 			return NULL;
 		}
 	}
 
-	mutex_unlock(&track->lock);
+	unlock_to_map(track);
 	return NULL;
 }
 
@@ -919,7 +947,7 @@ static vm_fault_t track_access(struct vm_fault *vmf, bool write)
 
 out_end:
 	drm_placed_sparse_end(track->obj);
-	mutex_unlock(&track->lock);
+	unlock_to_map(track);
 	return ret;
 }
 
@@ -998,7 +1026,7 @@ static vm_fault_t drm_placed_track_huge_fault(struct vm_fault *vmf, unsigned int
 	}
 	drm_placed_sparse_end(track->obj);
 
-	mutex_unlock(&track->lock);
+	unlock_to_map(track);
 	return ret;
 }
 
@@ -1028,7 +1056,7 @@ static vm_fault_t track_pages_access(struct vm_fault *vmf, bool write)
 
 	/* It changes with the tracker's lock held. If it has, the access comes again. */
 	if (drm_placed_page_at(vmf->vma, vmf->address) != page) {
-		mutex_unlock(&track->lock);
+		unlock_to_map(track);
 		return VM_FAULT_NOPAGE;
 	}
 
@@ -1047,7 +1075,7 @@ static vm_fault_t track_pages_access(struct vm_fault *vmf, bool write)
 
 out_end:
 	drm_placed_sparse_end(track->obj);
-	mutex_unlock(&track->lock);
+	unlock_to_map(track);
 	return ret;
 }
 
@@ -1248,11 +1276,14 @@ static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct 
 	pmd_t *pmd;
 	int ret;
 
-	mutex_lock(&track->lock);
+	ret = lock_to_map(track, NULL);
+	if (ret)
+		return ret;
+
 	idle = !track->active;
 	chunk = get_chunk(track, index);
 	if (!chunk) {
-		mutex_unlock(&track->lock);
+		unlock_to_map(track);
 		return -ENOMEM;
 	}
 
@@ -1294,7 +1325,7 @@ static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct 
 out:
 	drm_placed_sparse_end(track->obj);
 	wake(track, idle);
-	mutex_unlock(&track->lock);
+	unlock_to_map(track);
 	return ret;
 }
 

@@ -150,6 +150,10 @@ static inline bool drm_placed_is_tracked(struct drm_gem_object *obj)
 {
 	return false;
 }
+
+static inline void drm_placed_untracked_access(struct drm_gem_object *obj)
+{
+}
 #endif
 
 #endif

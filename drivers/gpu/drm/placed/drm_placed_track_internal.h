@@ -14,6 +14,7 @@
 #include <drm/drm_vma_manager.h>
 
 #include "drm_placed_internal.h"
+#include "drm_placed_memory.h"
 #include "drm_placed_policy.h"
 #include "drm_placed_track.h"
 
@@ -42,6 +43,10 @@ enum drm_placed_break {
 	DRM_PLACED_BREAK_READBACK,
 	/* The driver's: transfers that the device refuses. */
 	DRM_PLACED_BREAK_TRANSFER,
+	/* The driver's: no room for commands to the device. */
+	DRM_PLACED_BREAK_QUEUE,
+	/* Do not refresh what outputs show. */
+	DRM_PLACED_BREAK_REFRESH,
 };
 
 #ifdef CONFIG_DRM_PLACED_BREAK
@@ -229,6 +234,14 @@ struct drm_placed_track {
 static inline pgoff_t drm_placed_start(const struct drm_placed_track *track)
 {
 	return drm_vma_node_start(&track->obj->vma_node);
+}
+
+/* Does the memory of the object move? */
+static inline bool drm_placed_track_moves(const struct drm_placed_track *track)
+{
+	const struct drm_placed_memory *memory = track->obj->funcs->placed;
+
+	return memory && memory->moves;
 }
 
 /* Number of pages of a chunk: the last one of an object may be short. */

@@ -12,7 +12,7 @@
 #include <asm/cacheflush.h>
 #include <asm/tlbflush.h>
 
-#include "drm_placed_compat.h"
+#include "drm_placed_map.h"
 #include "drm_placed_memory.h"
 #include "drm_placed_pages.h"
 #include "drm_placed_track_internal.h"
@@ -680,18 +680,6 @@ void drm_placed_walk_remove(struct drm_placed_track *track, struct vm_area_struc
 EXPORT_SYMBOL_GPL(drm_placed_walk_remove);
 
 /*
- * How the pages of an object are to be mapped. Asked for one of them: the
- * memory of an object is all of one kind.
- */
-static pgprot_t prot_of(struct vm_area_struct *vma, unsigned long pfn)
-{
-	pgprot_t prot = vma->vm_page_prot;
-
-	drm_placed_track_pfn(vma, &prot, pfn);
-	return prot;
-}
-
-/*
  * Make an entry writable or, where there is none, make one. The page that
  * faulted is as good as written.
  */
@@ -713,7 +701,7 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
 
 		/* Once, and only if needed: it takes as long as twenty entries. */
 		if (!pgprot_val(*prot))
-			*prot = prot_of(vma, pfn);
+			*prot = drm_placed_map_prot(vma, track->obj, pfn);
 		new = pte_mkspecial(pfn_pte(pfn, *prot));
 		/* The neighbours stay clean: who stores to them sets the dirty bit. */
 		if (write)

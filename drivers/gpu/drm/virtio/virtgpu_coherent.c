@@ -14,6 +14,7 @@
 
 #include "virtgpu_drv.h"
 
+#include "../placed/drm_placed_rows.h"
 #include "../placed/drm_placed_runs.h"
 #include "../placed/drm_placed_sparse.h"
 #include "../placed/drm_placed_store.h"
@@ -36,9 +37,8 @@
  * the bytes of the runs; any other one gets a command for each run, with a box.
  *
  * Dirty pages are sent before execbuffer, explicit transfers, plane updates
- * (page flips and DIRTYFB among them), and when an object is scanned out: then
- * the first store after a quiet time starts a work that runs at the display's
- * refresh rate, until the object is quiet again.
+ * (page flips and DIRTYFB among them), and when an object is scanned out, at the
+ * display's refresh rate: see drm_placed_display.c.
  *
  * All of it happens with one mutex of the device held, from the collection to
  * the command that needs it, so that no command overtakes the transfers of
@@ -172,9 +172,9 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, u32 flags)
 
 	/* What the host wrote so far, nobody has read back. */
 	if (READ_ONCE(bo->coherent.used) || READ_ONCE(vgdev_of(obj)->coherent.unnamed)) {
-		mutex_lock(&vgdev_of(obj)->coherent.lock);
+		mutex_lock(&vgdev_of(obj)->coherent.display.lock);
 		drm_placed_device_writes(obj);
-		mutex_unlock(&vgdev_of(obj)->coherent.lock);
+		mutex_unlock(&vgdev_of(obj)->coherent.display.lock);
 	}
 
 	return DRM_GEM_COHERENT_TRACKED;
@@ -182,12 +182,12 @@ static int virtio_gpu_make_coherent(struct drm_gem_object *obj, u32 flags)
 
 static int virtio_gpu_coherent_lock(struct drm_gem_object *obj)
 {
-	return mutex_lock_killable(&vgdev_of(obj)->coherent.lock);
+	return mutex_lock_killable(&vgdev_of(obj)->coherent.display.lock);
 }
 
 static void virtio_gpu_coherent_unlock(struct drm_gem_object *obj)
 {
-	mutex_unlock(&vgdev_of(obj)->coherent.lock);
+	mutex_unlock(&vgdev_of(obj)->coherent.display.lock);
 }
 
 /* Of shmem, constant as long as the object is mapped: every mapping pins the pages. */
@@ -223,12 +223,9 @@ struct virtio_gpu_coherent_box {
 	struct drm_virtgpu_3d_box box;
 };
 
-static void set_box(struct virtio_gpu_object *bo, struct virtio_gpu_coherent_box *box,
-		    u32 x, u32 y, u32 w, u32 h)
+static void set_box(struct virtio_gpu_coherent_box *box, u64 offset, u32 x, u32 y, u32 w, u32 h)
 {
-	bool buffer = bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER;
-
-	box->offset = buffer ? x : ((u64)y * bo->coherent.width + x) * 4;
+	box->offset = offset;
 	box->box = (struct drm_virtgpu_3d_box) { .x = x, .y = y, .w = w, .h = h, .d = 1 };
 }
 
@@ -236,64 +233,39 @@ static void set_box(struct virtio_gpu_object *bo, struct virtio_gpu_coherent_box
  * Turn pages to boxes: one for a buffer; for rows one, or up to three if
  * nothing outside of the pages may be touched.
  */
-static unsigned int boxes_of(struct virtio_gpu_object *bo, pgoff_t first, pgoff_t count,
-			     bool exact, struct virtio_gpu_coherent_box boxes[3])
+static unsigned int boxes_of(struct virtio_gpu_object *bo, pgoff_t first, pgoff_t count, bool exact,
+			     struct virtio_gpu_coherent_box boxes[DRM_PLACED_ROWS_RECTS])
 {
 	u64 start = (u64)first << PAGE_SHIFT, end = (u64)(first + count) << PAGE_SHIFT;
-	u32 pitch = bo->coherent.width * 4, top, bottom, head, tail;
-	unsigned int n = 0;
+	u32 width = bo->coherent.width;
+	struct drm_placed_rows rows = {
+		.pitch = width * 4, .cpp = 4, .width = width, .height = bo->coherent.height,
+	};
+	struct drm_rect rects[DRM_PLACED_ROWS_RECTS];
+	unsigned int i, n;
 
 	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER) {
-		end = min_t(u64, end, bo->coherent.width);
-		if (start < end)
-			set_box(bo, &boxes[n++], start, 0, end - start, 1);
-		return n;
+		end = min_t(u64, end, width);
+		if (start >= end)
+			return 0;
+		set_box(boxes, start, start, 0, end - start, 1);
+		return 1;
 	}
 
-	/* The memory behind the last row belongs to no pixel. */
-	end = min_t(u64, end, (u64)pitch * bo->coherent.height);
-	if (start >= end)
-		return 0;
-
-	top = div_u64_rem(start, pitch, &head);
-	bottom = div_u64_rem(end - 1, pitch, &tail);
-	head /= 4;
-	tail = tail / 4 + 1;
-
-	if (top == bottom) {
-		set_box(bo, &boxes[n++], head, top, tail - head, 1);
-		return n;
-	}
-
-	if (exact && head) {
-		set_box(bo, &boxes[n++], head, top, bo->coherent.width - head, 1);
-		top++;
-	}
-	if (exact && tail < bo->coherent.width) {
-		set_box(bo, &boxes[n++], 0, bottom, tail, 1);
-		bottom--;
-	}
-	if (top <= bottom)
-		set_box(bo, &boxes[n++], 0, top, bo->coherent.width, bottom - top + 1);
+	n = drm_placed_rows_rects(&rows, start, end, exact, rects);
+	for (i = 0; i < n; i++)
+		set_box(&boxes[i], ((u64)rects[i].y1 * width + rects[i].x1) * 4,
+			rects[i].x1, rects[i].y1,
+			drm_rect_width(&rects[i]), drm_rect_height(&rects[i]));
 	return n;
 }
 
-static void add_damage(struct virtio_gpu_coherent *coherent,
-		       const struct drm_virtgpu_3d_box *box)
+/* What is on the screen has to be flushed. */
+static void add_damage(struct virtio_gpu_device *vgdev, const struct drm_virtgpu_3d_box *box)
 {
 	struct drm_rect rect = DRM_RECT_INIT(box->x, box->y, box->w, box->h);
-	struct drm_rect *last;
 
-	if (coherent->num_rects < VIRTIO_GPU_COHERENT_RECTS) {
-		coherent->rects[coherent->num_rects++] = rect;
-		return;
-	}
-
-	last = &coherent->rects[VIRTIO_GPU_COHERENT_RECTS - 1];
-	last->x1 = min(last->x1, rect.x1);
-	last->y1 = min(last->y1, rect.y1);
-	last->x2 = max(last->x2, rect.x2);
-	last->y2 = max(last->y2, rect.y2);
+	drm_placed_display_damage(&vgdev->coherent.display, &rect);
 }
 
 /* QEMU's virgl never refuses a transfer, so tests have to pretend that it does. */
@@ -346,7 +318,8 @@ static void send_run(void *arg, pgoff_t first, pgoff_t count)
 {
 	struct virtio_gpu_object *bo = arg;
 	struct virtio_gpu_device *vgdev = bo->base.base.dev->dev_private;
-	struct virtio_gpu_coherent_box boxes[3];
+	struct virtio_gpu_coherent_box boxes[DRM_PLACED_ROWS_RECTS];
+	bool shown = drm_placed_display_shows(&vgdev->coherent.display, &bo->base.base);
 	unsigned int i, n;
 
 	if (bo->coherent.layout == VIRTIO_GPU_LAYOUT_BUFFER &&
@@ -361,8 +334,8 @@ static void send_run(void *arg, pgoff_t first, pgoff_t count)
 	for (i = 0; i < n; i++) {
 		if (!takes_ranges(bo))
 			send_box(bo, &boxes[i]);
-		if (bo->coherent.scanouts)
-			add_damage(&vgdev->coherent, &boxes[i].box);
+		if (shown)
+			add_damage(vgdev, &boxes[i].box);
 	}
 }
 
@@ -371,7 +344,7 @@ static void virtio_gpu_coherent_send(struct drm_gem_object *obj, pgoff_t first, 
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	struct drm_placed_runs runs = { .emit = send_run, .arg = bo };
 
-	lockdep_assert_held(&vgdev_of(obj)->coherent.lock);
+	lockdep_assert_held(&vgdev_of(obj)->coherent.display.lock);
 
 	if (drm_placed_is_sparse(obj))
 		drm_placed_sparse_runs(obj, first, count, &runs);
@@ -384,19 +357,20 @@ static void virtio_gpu_coherent_sent(struct drm_gem_object *obj)
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	struct virtio_gpu_device *vgdev = vgdev_of(obj);
+	struct drm_placed_display *display = &vgdev->coherent.display;
 	unsigned int i;
 
-	lockdep_assert_held(&vgdev->coherent.lock);
+	lockdep_assert_held(&display->lock);
 
 	virtio_gpu_ranges_sent(bo);
-	for (i = 0; i < vgdev->coherent.num_rects; i++) {
-		struct drm_rect *rect = &vgdev->coherent.rects[i];
+	for (i = 0; i < display->num_rects; i++) {
+		struct drm_rect *rect = &display->rects[i];
 
 		virtio_gpu_cmd_resource_flush(vgdev, bo->hw_res_handle, rect->x1, rect->y1,
 					      drm_rect_width(rect), drm_rect_height(rect),
 					      NULL, NULL);
 	}
-	vgdev->coherent.num_rects = 0;
+	display->num_rects = 0;
 	virtio_gpu_notify(vgdev);
 }
 
@@ -405,11 +379,11 @@ static struct dma_fence *virtio_gpu_coherent_read_back(struct drm_gem_object *ob
 {
 	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
 	struct virtio_gpu_device *vgdev = vgdev_of(obj);
-	struct virtio_gpu_coherent_box boxes[3];
+	struct virtio_gpu_coherent_box boxes[DRM_PLACED_ROWS_RECTS];
 	struct virtio_gpu_fence *fence;
 	unsigned int i, n;
 
-	lockdep_assert_held(&vgdev->coherent.lock);
+	lockdep_assert_held(&vgdev->coherent.display.lock);
 
 	/* The neighbours' memory is not ours to write: exactly these pages. */
 	n = boxes_of(bo, first, count, true, boxes);
@@ -435,37 +409,10 @@ static struct dma_fence *virtio_gpu_coherent_read_back(struct drm_gem_object *ob
 	return &fence->f;
 }
 
-/*
- * Time to the next frame of the outputs that show an object, or any if it is
- * NULL. Without the lock it may be that of an output that is being changed.
- */
-static unsigned long next_frame(struct virtio_gpu_device *vgdev, struct virtio_gpu_object *shown)
-{
-	unsigned long interval = HZ;
-	unsigned int i;
-
-	for (i = 0; i < vgdev->num_scanouts; i++) {
-		struct virtio_gpu_object *bo = READ_ONCE(vgdev->coherent.scanouts[i].bo);
-
-		if (bo && (!shown || bo == shown))
-			interval = min(interval,
-				       READ_ONCE(vgdev->coherent.scanouts[i].interval));
-	}
-
-	return interval;
-}
-
 /* A store to an object that was quiet. From a fault: no lock but the tracker's. */
 static void virtio_gpu_coherent_wake(struct drm_gem_object *obj)
 {
-	struct virtio_gpu_object *bo = gem_to_virtio_gpu_obj(obj);
-	struct virtio_gpu_device *vgdev = vgdev_of(obj);
-
-	/* Pairs with virtio_gpu_coherent_scan_out(): one of the two sees the other. */
-	smp_mb();
-	if (READ_ONCE(bo->coherent.scanouts))
-		queue_delayed_work(system_unbound_wq, &vgdev->coherent.refresh,
-				   next_frame(vgdev, bo));
+	drm_placed_display_wake(&vgdev_of(obj)->coherent.display, obj);
 }
 
 static void collect(struct drm_gem_object *obj)
@@ -473,30 +420,18 @@ static void collect(struct drm_gem_object *obj)
 	drm_placed_collect(obj, 0, obj->size >> PAGE_SHIFT);
 }
 
-static void refresh(struct work_struct *work)
+static void lock_and_collect(struct drm_gem_object *obj)
 {
-	struct virtio_gpu_device *vgdev =
-		container_of(work, struct virtio_gpu_device, coherent.refresh.work);
-	struct virtio_gpu_coherent *coherent = &vgdev->coherent;
-	bool again = false;
-	unsigned int i;
-
-	mutex_lock(&coherent->lock);
-	for (i = 0; i < vgdev->num_scanouts; i++) {
-		struct virtio_gpu_object *bo = coherent->scanouts[i].bo;
-
-		if (!bo || !drm_placed_is_tracked(&bo->base.base) ||
-		    drm_placed_is_idle(&bo->base.base))
-			continue;
-
-		collect(&bo->base.base);
-		again |= !drm_placed_is_idle(&bo->base.base);
-	}
-
-	if (again)
-		queue_delayed_work(system_unbound_wq, &coherent->refresh, next_frame(vgdev, NULL));
-	mutex_unlock(&coherent->lock);
+	mutex_lock(&vgdev_of(obj)->coherent.display.lock);
+	collect(obj);
+	mutex_unlock(&vgdev_of(obj)->coherent.display.lock);
 }
+
+static const struct drm_placed_display_funcs virtio_gpu_display_funcs = {
+	.get = drm_gem_object_get,
+	.put = drm_gem_object_put,
+	.collect = lock_and_collect,
+};
 
 /*
  * Wait until the device has executed all that is queued. It knows no command for
@@ -588,7 +523,7 @@ static struct drm_gem_object *next_tracked(struct drm_file *file, int *id)
  *
  * To be followed by queueing the commands and by virtio_gpu_coherent_end().
  *
- * Locking: the objects' reservations are held. Takes &virtio_gpu_coherent.lock,
+ * Locking: the objects' reservations are held. Takes &drm_placed_display.lock,
  * and keeps it if it returns true.
  *
  * Return: whether virtio_gpu_coherent_end() has to be called.
@@ -610,7 +545,7 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
 	if (!atomic_read(&vgdev->coherent.objects))
 		return false;
 
-	mutex_lock(&vgdev->coherent.lock);
+	mutex_lock(&vgdev->coherent.display.lock);
 	if (objs) {
 		for (i = 0; i < objs->nents; i++)
 			operate(objs->objs[i]);
@@ -633,7 +568,7 @@ bool virtio_gpu_coherent_begin(struct virtio_gpu_device *vgdev, struct drm_file 
  */
 void virtio_gpu_coherent_end(struct virtio_gpu_device *vgdev)
 {
-	mutex_unlock(&vgdev->coherent.lock);
+	mutex_unlock(&vgdev->coherent.display.lock);
 }
 
 /* Send what is dirty; are all stores to the object on their way then? */
@@ -644,10 +579,7 @@ static bool send_all(struct virtio_gpu_object *bo, u32 flags)
 	if (!drm_placed_is_tracked(obj))
 		return false;
 
-	mutex_lock(&vgdev_of(obj)->coherent.lock);
-	collect(obj);
-	mutex_unlock(&vgdev_of(obj)->coherent.lock);
-
+	lock_and_collect(obj);
 	return drm_placed_is_complete(obj, flags);
 }
 
@@ -656,10 +588,10 @@ static void send_sparse(struct virtio_gpu_object *bo)
 {
 	struct drm_gem_object *obj = &bo->base.base;
 
-	mutex_lock(&vgdev_of(obj)->coherent.lock);
+	mutex_lock(&vgdev_of(obj)->coherent.display.lock);
 	virtio_gpu_coherent_send(obj, 0, obj->size >> PAGE_SHIFT);
 	virtio_gpu_coherent_sent(obj);
-	mutex_unlock(&vgdev_of(obj)->coherent.lock);
+	mutex_unlock(&vgdev_of(obj)->coherent.display.lock);
 }
 
 /**
@@ -685,10 +617,10 @@ bool virtio_gpu_coherent_transfer(struct virtio_gpu_object *bo, bool from_host)
 
 	/* Whoever asks for it believes that the host has written. */
 	if (from_host && drm_placed_is_tracked(obj)) {
-		mutex_lock(&vgdev_of(obj)->coherent.lock);
+		mutex_lock(&vgdev_of(obj)->coherent.display.lock);
 		drm_placed_device_writes(obj);
 		collect(obj);
-		mutex_unlock(&vgdev_of(obj)->coherent.lock);
+		mutex_unlock(&vgdev_of(obj)->coherent.display.lock);
 	}
 
 	if (send_all(bo, DRM_GEM_COHERENT_TO_DEVICE | DRM_GEM_COHERENT_FROM_DEVICE))
@@ -722,37 +654,13 @@ bool virtio_gpu_coherent_update(struct virtio_gpu_object *bo)
 void virtio_gpu_coherent_scan_out(struct virtio_gpu_device *vgdev, unsigned int index,
 				  struct drm_crtc *crtc, struct virtio_gpu_object *bo)
 {
-	struct virtio_gpu_coherent_scanout *scanout = &vgdev->coherent.scanouts[index];
-	struct virtio_gpu_object *old;
-	int hz = 60;
-
-	/* Others show nothing by themselves. It may become coherent any time. */
+	/* Others show nothing by themselves. */
 	if (bo && bo->coherent.layout != VIRTIO_GPU_LAYOUT_ROWS)
 		bo = NULL;
-	if (bo && crtc->state)
-		hz = drm_mode_vrefresh(&crtc->state->mode) ?: hz;
 
-	mutex_lock(&vgdev->coherent.lock);
-	old = scanout->bo;
-	if (old != bo) {
-		if (bo) {
-			drm_gem_object_get(&bo->base.base);
-			WRITE_ONCE(bo->coherent.scanouts, bo->coherent.scanouts + 1);
-		}
-		WRITE_ONCE(scanout->bo, bo);
-		if (old)
-			WRITE_ONCE(old->coherent.scanouts, old->coherent.scanouts - 1);
-	}
-	WRITE_ONCE(scanout->interval, max(HZ / hz, 1));
-	mutex_unlock(&vgdev->coherent.lock);
-
-	if (old && old != bo)
-		drm_gem_object_put(&old->base.base);
-
-	/* Pairs with virtio_gpu_coherent_wake(). */
-	smp_mb();
-	if (bo && drm_placed_is_tracked(&bo->base.base) && !drm_placed_is_idle(&bo->base.base))
-		queue_delayed_work(system_unbound_wq, &vgdev->coherent.refresh, 0);
+	BUILD_BUG_ON(VIRTIO_GPU_MAX_SCANOUTS > DRM_PLACED_OUTPUTS);
+	drm_placed_display_show(&vgdev->coherent.display, index, crtc,
+				bo ? &bo->base.base : NULL);
 }
 
 /**
@@ -795,8 +703,7 @@ void virtio_gpu_coherent_error(struct virtio_gpu_vbuffer *vbuf)
  */
 void virtio_gpu_coherent_init(struct virtio_gpu_device *vgdev)
 {
-	mutex_init(&vgdev->coherent.lock);
-	INIT_DELAYED_WORK(&vgdev->coherent.refresh, refresh);
+	drm_placed_display_init(&vgdev->coherent.display, &virtio_gpu_display_funcs);
 }
 
 /**
@@ -805,9 +712,5 @@ void virtio_gpu_coherent_init(struct virtio_gpu_device *vgdev)
  */
 void virtio_gpu_coherent_fini(struct virtio_gpu_device *vgdev)
 {
-	unsigned int i;
-
-	for (i = 0; i < vgdev->num_scanouts; i++)
-		virtio_gpu_coherent_scan_out(vgdev, i, NULL, NULL);
-	disable_delayed_work_sync(&vgdev->coherent.refresh);
+	drm_placed_display_fini(&vgdev->coherent.display);
 }

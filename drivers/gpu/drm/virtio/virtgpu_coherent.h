@@ -3,12 +3,10 @@
 #define _VIRTGPU_COHERENT_H_
 
 #include <linux/atomic.h>
-#include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/virtio_gpu.h>
-#include <linux/workqueue.h>
 
-#include <drm/drm_rect.h>
+#include "../placed/drm_placed_display.h"
 
 struct dma_buf;
 struct dma_buf_attachment;
@@ -22,9 +20,6 @@ struct virtio_gpu_object_array;
 struct virtio_gpu_object_params;
 struct virtio_gpu_vbuffer;
 struct vm_area_struct;
-
-/* Rectangles of the screen that are flushed one by one; more are joined. */
-#define VIRTIO_GPU_COHERENT_RECTS 16
 
 /** enum virtio_gpu_layout - where in a resource the bytes of its backing are */
 enum virtio_gpu_layout {
@@ -49,55 +44,18 @@ struct virtio_gpu_coherent_object {
 
 	/** @used: it was named in an execbuffer. Set and read without a lock. */
 	bool used;
-
-	/**
-	 * @scanouts: number of scanouts that show it. Written with
-	 * &virtio_gpu_coherent.lock held, read without.
-	 */
-	unsigned int scanouts;
-};
-
-/** struct virtio_gpu_coherent_scanout - what an output shows */
-struct virtio_gpu_coherent_scanout {
-	/**
-	 * @bo: a reference, or NULL. Written with &virtio_gpu_coherent.lock
-	 * held; compared without.
-	 */
-	struct virtio_gpu_object *bo;
-
-	/** @interval: between two frames, in jiffies. Same lock. */
-	unsigned long interval;
 };
 
 /** struct virtio_gpu_coherent - the device's part of coherent mappings */
 struct virtio_gpu_coherent {
-	/**
-	 * @lock: &drm_placed_funcs.lock. Holds the order of transfers that the
-	 * tracker asks for, operations of the device on coherent objects, and
-	 * reading back.
-	 */
-	struct mutex lock;
+	/** @display: the outputs. Its lock is &drm_placed_funcs.lock. */
+	struct drm_placed_display display;
 
 	/** @objects: number of objects that were made coherent, ever. */
 	atomic_t objects;
 
 	/** @unnamed: there was an execbuffer that named no objects. No lock. */
 	bool unnamed;
-
-	/** @refresh: brings stores to the screen. */
-	struct delayed_work refresh;
-
-	/** @scanouts: Protected by @lock. */
-	struct virtio_gpu_coherent_scanout scanouts[VIRTIO_GPU_MAX_SCANOUTS];
-
-	/**
-	 * @rects: of the object that is being sent, what was sent of it and has
-	 * to be flushed to the screen. Protected by @lock.
-	 */
-	struct drm_rect rects[VIRTIO_GPU_COHERENT_RECTS];
-
-	/** @num_rects: Protected by @lock. */
-	unsigned int num_rects;
 };
 
 #ifdef CONFIG_DRM_PLACED

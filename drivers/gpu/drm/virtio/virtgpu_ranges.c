@@ -237,14 +237,14 @@ static void make_room(struct virtio_gpu_object *bo, struct virtio_gpu_ranges *ra
  * @offset: where it begins, in bytes, behind all that were added before
  * @length: bytes, not zero
  *
- * Locking: &virtio_gpu_coherent.lock is held.
+ * Locking: &drm_placed_display.lock is held.
  */
 void virtio_gpu_ranges_send(struct virtio_gpu_object *bo, u64 offset, u64 length)
 {
 	struct virtio_gpu_device *vgdev = bo->base.base.dev->dev_private;
 	struct virtio_gpu_ranges *ranges = &vgdev->ranges;
 
-	lockdep_assert_held(&vgdev->coherent.lock);
+	lockdep_assert_held(&vgdev->coherent.display.lock);
 
 	if (!ranges->list || ranges->count == ranges->room)
 		make_room(bo, ranges);
@@ -259,13 +259,13 @@ void virtio_gpu_ranges_send(struct virtio_gpu_object *bo, u64 offset, u64 length
  * virtio_gpu_ranges_sent - queue the transfer of what was added
  * @bo: the object
  *
- * Locking: &virtio_gpu_coherent.lock is held.
+ * Locking: &drm_placed_display.lock is held.
  */
 void virtio_gpu_ranges_sent(struct virtio_gpu_object *bo)
 {
 	struct virtio_gpu_device *vgdev = bo->base.base.dev->dev_private;
 
-	lockdep_assert_held(&vgdev->coherent.lock);
+	lockdep_assert_held(&vgdev->coherent.display.lock);
 
 	if (vgdev->ranges.count)
 		queue_transfer(bo);

@@ -25,7 +25,7 @@ struct virtio_gpu_ranges {
 
 	/**
 	 * @list: of the object that is being sent, what is to be transferred by
-	 * the next command. Protected by &virtio_gpu_coherent.lock.
+	 * the next command. Protected by &drm_placed_display.lock.
 	 */
 	struct virtio_gpu_range *list;
 
