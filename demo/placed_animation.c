@@ -858,8 +858,8 @@ static void map_title(cairo_t *cr, const struct animation *a, const struct frame
 	font(cr, "DejaVu Sans", CAIRO_FONT_WEIGHT_NORMAL, 18);
 	set_color(cr, dim, 1);
 	text(cr, MAP_LEFT, 92, LEFT,
-	     "virtio-gpu, %u×%u, %s pages. %u frames drawn by plain stores: "
-	     "no page flip, no DIRTYFB, no transfer by the program.",
+	     "%s, %u×%u, %s pages. %u frames drawn by plain stores: "
+	     "no page flip, no DIRTYFB, no transfer by the program.", placed_gpu(),
 	     a->screen.mode.hdisplay, a->screen.mode.vdisplay, grouped(a->pages, pages), a->count);
 	text(cr, MAP_LEFT, 118, LEFT,
 	     "%s pages were sent, %.1f %% of the %s that sending all in every frame takes; %u stores faulted.",

@@ -53,7 +53,7 @@ static void show(struct demo *demo)
 	uint32_t fb = screen_show(&demo->screen);
 	int ret = drmModeDirtyFB(demo->screen.fd, fb, NULL, 0);
 
-	/* virtio-gpu copies to the host what it is told has changed. */
+	/* The device looks at what it is told has changed. */
 	if (ret && ret != -ENOSYS)
 		die("cannot flush the framebuffer: %s", strerror(-ret));
 }

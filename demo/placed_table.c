@@ -2,7 +2,7 @@
 /*
  * What Linux answers to calls that are to populate, discard, duplicate and split
  * the mapping of a GEM object: then, on a driver that has not opted in to
- * anything, and now, on a dumb buffer of virtio-gpu and a sparse object of vgem.
+ * anything, and now, on a dumb buffer of the GPU's and a sparse object of vgem.
  * And where the memory of a sparse object goes when it is discarded.
  *
  * All answers are measured. Page maps say nothing about mappings of page frames,
@@ -24,7 +24,8 @@
 #define CELL 32
 
 struct column {
-	const char *title, *driver;
+	/* Without a driver, it is the GPU's. */
+	const char *driver, *what;
 	bool sparse;
 	/* Stands for Linux without us. */
 	bool stock;
@@ -42,9 +43,9 @@ struct object {
 enum access { LOAD, STORE };
 
 static struct column columns[] = {
-	{ .title = "then", .driver = "placed_plain", .stock = true },
-	{ .title = "virtio_gpu, dumb", .driver = "virtio_gpu" },
-	{ .title = "vgem, sparse", .driver = "vgem", .sparse = true },
+	{ .driver = "placed_plain", .stock = true },
+	{ .what = "dumb" },
+	{ .driver = "vgem", .what = "sparse", .sparse = true },
 };
 
 /* The objects */
@@ -369,6 +370,8 @@ static void open_columns(void)
 		struct column *column = &columns[i];
 		struct object object;
 
+		if (!column->driver)
+			column->driver = placed_gpu();
 		column->fd = placed_open(column->driver);
 		if (column->fd < 0)
 			die("no device of %s: run in scripts/guest", column->driver);
@@ -399,8 +402,13 @@ static void print_table(void)
 	printf("what Linux answers, then and now, for objects of %s pages\n",
 	       grouped(PAGES, pages));
 	printf("  %-34s", "");
-	for (unsigned int i = 0; i < ARRAY_SIZE(columns); i++)
-		printf(i + 1 < ARRAY_SIZE(columns) ? " %-28s" : " %s\n", columns[i].title);
+	for (unsigned int i = 0; i < ARRAY_SIZE(columns); i++) {
+		char title[CELL] = "then";
+
+		if (!columns[i].stock)
+			snprintf(title, CELL, "%s, %s", columns[i].driver, columns[i].what);
+		printf(i + 1 < ARRAY_SIZE(columns) ? " %-28s" : " %s\n", title);
+	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
 		print_row(i);
 	printf("  then: on a driver that has opted in to nothing; -: not to be seen there\n");
@@ -451,7 +459,7 @@ static void print_memory(const struct object *object, const char *when, uint64_t
 		    (unsigned long long)bytes, (unsigned long long)expected);
 }
 
-/* The memory of a virtio-gpu object is free once the host has let go of it. */
+/* The memory of an object of virtio-gpu's is free once the host has let go of it. */
 static void wait_for_host(void)
 {
 	uint64_t before;

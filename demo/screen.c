@@ -92,9 +92,9 @@ static void pick_screen(struct screen *screen, int width, int height)
 
 void screen_open(struct screen *screen, int width, int height)
 {
-	screen->fd = placed_open("virtio_gpu");
+	screen->fd = placed_open(placed_gpu());
 	if (screen->fd < 0)
-		die("no virtio_gpu device: run it with scripts/run");
+		die("no %s device: run it with scripts/run", placed_gpu());
 	/* As the first to open the device, unless someone else was. */
 	if (!drmIsMaster(screen->fd))
 		die("another program has the screen");

@@ -29,9 +29,14 @@ IGT_TEST_DESCRIPTION("Gives files windows, and maps by mmap(2).");
 #define RW (PROT_READ | PROT_WRITE)
 
 /* Drivers whose files can have windows. */
-static const char * const area_drivers[] = { "virtio_gpu", "vgem", "placed_copy" };
+#define AREA_DRIVERS 3
 
-#define AREA_DRIVERS (int)(sizeof(area_drivers) / sizeof(area_drivers[0]))
+static const char *area_driver(int which)
+{
+	static const char * const others[] = { "vgem", "placed_copy" };
+
+	return which ? others[which - 1] : placed_gpu();
+}
 
 static int window(int fd, uint32_t op, uint32_t flags, uint64_t start, uint64_t end)
 {
@@ -74,15 +79,19 @@ struct area {
 	uint64_t start, end;
 };
 
-static struct area make_area(int fd, uint64_t size, uint64_t pages)
+static struct area make_area_of(int fd, uint32_t handle, uint64_t size, uint64_t pages)
 {
-	struct area a = { .fd = fd, .size = size };
+	struct area a = { .fd = fd, .handle = handle, .size = size };
 
-	a.handle = placed_object(fd, size);
 	igt_assert_eq(placed_fake_offset(fd, a.handle, &a.fake), 0);
 	a.start = placed_free_region(pages * PLACED_PAGE);
 	a.end = a.start + pages * PLACED_PAGE;
 	return a;
+}
+
+static struct area make_area(int fd, uint64_t size, uint64_t pages)
+{
+	return make_area_of(fd, placed_object(fd, size), size, pages);
 }
 
 static void finish(struct area *a)
@@ -450,7 +459,8 @@ static uint64_t find_fake_offset(const char *driver, uint64_t size)
 static void dma_buf(int fd)
 {
 	const uint64_t size = 13 * PLACED_PAGE;
-	struct area a = make_area(fd, size, 256), import = a;
+	struct area a = make_area_of(fd, placed_shareable_object(fd, size), size, 256);
+	struct area import = a;
 	struct drm_prime_handle prime = { .handle = a.handle, .flags = DRM_RDWR };
 	uint64_t addr;
 	void *ptr;
@@ -1402,10 +1412,10 @@ igt_main
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
 			for (d = 0; d < AREA_DRIVERS; d++) {
-				fd = placed_open(area_drivers[d]);
-				igt_dynamic(area_drivers[d]) {
+				fd = placed_open(area_driver(d));
+				igt_dynamic(area_driver(d)) {
 					igt_require_f(fd >= 0, "no device of %s\n",
-						      area_drivers[d]);
+						      area_driver(d));
 					tests[i].test(fd);
 				}
 				if (fd >= 0)

@@ -23,6 +23,7 @@ static const struct awe_kind {
 } awe_kinds[] = {
 	{ "memfd", NULL, PLACED_AWE_ONLY_MEMFD },
 	{ "vgem", "vgem", PLACED_AWE_ONLY_DRM },
+	{ "vmware", "vmwgfx", PLACED_AWE_ONLY_DRM },
 	{ "virtio", "virtio_gpu", PLACED_AWE_ONLY_DRM },
 	{ "virtio-pool", "virtio_gpu", PLACED_AWE_ONLY_DRM | PLACED_AWE_POOL },
 };
@@ -34,14 +35,16 @@ static inline bool is_memfd(const struct awe_kind *kind)
 	return kind->flags & PLACED_AWE_ONLY_MEMFD;
 }
 
-/* What virtio-gpu has depends on its device; the others have to be there. */
+/* A machine has one GPU, and what virtio-gpu has depends on its device. vgem has to be there. */
 static inline bool awe_kind_exists(const struct awe_kind *kind)
 {
 	uint32_t handle, flags = kind->flags & PLACED_AWE_POOL ? DRM_GEM_SPARSE_POOL : 0;
 	int fd, ret;
 
-	if (!kind->driver || strcmp(kind->driver, "virtio_gpu"))
+	if (!kind->driver || !strcmp(kind->driver, "vgem"))
 		return true;
+	if (strcmp(kind->driver, placed_gpu()))
+		return false;
 	fd = placed_open_node(kind->driver, "renderD", O_RDWR);
 	if (fd < 0)
 		return false;

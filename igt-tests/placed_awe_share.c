@@ -696,7 +696,7 @@ static bool kill_at(const struct awe_kind *kind, int what, int point)
 static void killed(const struct awe_kind *kind)
 {
 	/* A device adds time to it, and nothing else. */
-	int step = placed_in_short() ? 7 : kind->driver && !strcmp(kind->driver, "virtio_gpu") ? 5 : 1;
+	int step = placed_in_short() ? 7 : kind->driver && !strcmp(kind->driver, placed_gpu()) ? 5 : 1;
 
 	for (int what = 0; what < KILL_KINDS; what++) {
 		int point = 1;

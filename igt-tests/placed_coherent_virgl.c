@@ -1719,7 +1719,7 @@ igt_main
 
 	igt_fixture {
 		fd = virgl_open();
-		igt_require_f(fd >= 0, "no virtio-gpu with virgl: run with --device virgl\n");
+		placed_require_that(fd >= 0, "gl");
 	}
 
 	for (t = 0; t < sizeof(sized) / sizeof(sized[0]); t++) {

@@ -361,7 +361,7 @@ igt_main
 		seed = again ? strtoul(again, NULL, 0) : (unsigned int)time(NULL);
 
 		fd = virgl_open();
-		igt_require_f(fd >= 0, "no virtio-gpu with virgl: run with --device virgl\n");
+		placed_require_that(fd >= 0, "gl");
 	}
 
 	igt_describe("Random stores, loads and copies against a model");

@@ -96,6 +96,21 @@ static inline int placed_open(const char *driver)
 	return placed_open_node(driver, "card", O_RDWR);
 }
 
+/* The driver of the machine's GPU: that of vmware-svga, or of virtio-gpu. */
+static inline const char *placed_gpu(void)
+{
+	static const char *gpu;
+	int fd;
+
+	if (!gpu) {
+		fd = placed_open_node("vmwgfx", "renderD", O_RDWR);
+		gpu = fd < 0 ? "virtio_gpu" : "vmwgfx";
+		if (fd >= 0)
+			close(fd);
+	}
+	return gpu;
+}
+
 /* A dumb object of at least this many bytes. Returns 0 or the negative errno. */
 static inline int placed_create(int fd, uint64_t size, uint32_t *handle)
 {

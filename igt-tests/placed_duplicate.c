@@ -1097,7 +1097,7 @@ static void coherent_flag(int fd, const struct kind *kind)
 
 	store_pages(map, 0, PAGES, 1);
 	args.flags |= DRM_GEM_MMAP_PLACED_COHERENT;
-	if (strcmp(kind->driver, "virtio_gpu") && !(kind->is & KIND_COPY)) {
+	if (!kind_can_be_coherent(kind)) {
 		must_not_duplicate(fd, &o, args, EOPNOTSUPP);
 		args.flags |= PLACED_RW;
 		must_not_duplicate(fd, &o, args, EOPNOTSUPP);
@@ -1908,9 +1908,9 @@ igt_main
 		{ "read-only-dma-buf", "Mappings of dma-bufs for reading", read_only_dma_buf, 0,
 		  KIND_ORDINARY | KIND_SPARSE },
 		{ "imported", "Mappings of imported objects", imported, 0,
-		  KIND_ORDINARY | KIND_SPARSE },
+		  KIND_ORDINARY | KIND_SPARSE | KIND_UNSHARED },
 		{ "imported-read-only", "Imports that are not for writing", imported_read_only, 0,
-		  KIND_ORDINARY | KIND_SPARSE },
+		  KIND_ORDINARY | KIND_SPARSE | KIND_UNSHARED },
 		{ "coherent", "Coherent originals", coherent, KIND_COPY, 0 },
 		{ "coherent-parts", "Parts of coherent originals", coherent_parts, KIND_COPY, 0 },
 		{ "coherent-dirty", "Stores count as dirty", coherent_dirty, KIND_COHERENT,

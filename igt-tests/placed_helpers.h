@@ -19,12 +19,23 @@ enum {
 };
 
 /*
- * virtio_gpu where there is one; vgem; and a driver that has not opted in to
+ * The driver of the machine's GPU; vgem; and a driver that has not opted in to
  * anything and has no hook in its file operations.
  */
-static const char * const placed_drivers[] = { "virtio_gpu", "vgem", "placed_plain" };
+#define PLACED_DRIVERS 3
 
-#define PLACED_DRIVERS (int)(sizeof(placed_drivers) / sizeof(placed_drivers[0]))
+static inline const char *placed_driver(int which)
+{
+	static const char * const others[] = { "vgem", "placed_plain" };
+
+	return which ? others[which - 1] : placed_gpu();
+}
+
+/* Can the driver have coherent objects? */
+static inline bool placed_driver_has_coherent(const char *driver)
+{
+	return !strcmp(driver, placed_gpu());
+}
 
 /* May mappings start in the middle of an object? */
 static inline bool placed_driver_has_subrange(const char *driver)
@@ -53,14 +64,22 @@ static inline bool placed_in_short(void)
 	return placed_rounds(100) < 100;
 }
 
+/* Is a copy of each object on the host, which is sent to? Otherwise it looks at the memory. */
+static inline bool placed_gpu_is_virtio(void)
+{
+	return !strcmp(placed_gpu(), "virtio_gpu");
+}
+
 /* Has the driver of virtio-gpu negotiated this feature with its device? */
 static inline bool placed_gpu_has(int bit)
 {
 	static const char devices[] = "/sys/bus/virtio/devices";
-	DIR *dir = opendir(devices);
+	DIR *dir = placed_gpu_is_virtio() ? opendir(devices) : NULL;
 	struct dirent *entry;
 	bool found = false;
 
+	if (!placed_gpu_is_virtio())
+		return false;
 	igt_assert(dir);
 	while (!found && (entry = readdir(dir))) {
 		char path[400], text[128] = "";
@@ -86,6 +105,33 @@ static inline bool placed_gpu_has(int bit)
 	return false;
 }
 
+/*
+ * What the machine's GPU or its driver can do, by name. A test that needs what it cannot is
+ * skipped with that name; scripts/test knows which are missing on which device.
+ *
+ *   pan            shows a part of a framebuffer from any pixel on
+ *   cursor-copy    keeps a copy of a cursor's image, which has to be sent
+ *   device-memory  has memory of its own, which objects move to and from
+ *   pool           has objects with pages of the host's, see pool=on
+ *   host-visible   has objects in the host's memory, see --device virgl
+ *   gl             draws, see --device virgl
+ *   suspend        comes back, with what the machine's root is on
+ */
+static inline bool placed_gpu_can(const char *what)
+{
+	bool only_vmware = !strcmp(what, "device-memory");
+
+	return strcmp(placed_gpu(), "vmwgfx") ? !only_vmware : only_vmware;
+}
+
+/* Likewise where the test knows how to find out. */
+#define placed_require_that(can, what) igt_require_f(can, "capability %s is missing\n", what)
+
+static inline void placed_require(const char *what)
+{
+	placed_require_that(placed_gpu_can(what), what);
+}
+
 struct placed_test {
 	const char *name, *what;
 	void (*test)(int fd, const char *driver);
@@ -101,11 +147,11 @@ static inline void placed_run_tests(const struct placed_test *tests, size_t coun
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
 			for (d = 0; d < PLACED_DRIVERS; d++) {
-				fd = placed_open(placed_drivers[d]);
-				igt_dynamic(placed_drivers[d]) {
+				fd = placed_open(placed_driver(d));
+				igt_dynamic(placed_driver(d)) {
 					igt_require_f(fd >= 0, "no device of %s\n",
-						      placed_drivers[d]);
-					tests[i].test(fd, placed_drivers[d]);
+						      placed_driver(d));
+					tests[i].test(fd, placed_driver(d));
 				}
 				if (fd >= 0)
 					close(fd);
@@ -122,6 +168,36 @@ static inline uint32_t placed_object(int fd, uint64_t size)
 
 	igt_assert_eq(placed_create_mappable(fd, size, &handle), 0);
 	return handle;
+}
+
+/*
+ * An object that finds no room in the device's memory. What takes the room has no memory
+ * until it is touched where there is none of the device's.
+ */
+static inline uint32_t placed_system_object(int fd, uint64_t size)
+{
+	uint32_t fillers[64], handle;
+	int count = 0;
+
+	for (uint64_t filler = 128ull << 20; filler >= PLACED_PAGE; filler /= 2)
+		for (int twice = 0; twice < 2; twice++)
+			fillers[count++] = placed_object(fd, filler);
+	handle = placed_object(fd, size);
+	while (count)
+		igt_assert_eq(placed_close_handle(fd, fillers[--count]), 0);
+	return handle;
+}
+
+/* An object that other devices can get at: not in the device's memory. */
+static inline uint32_t placed_shareable_object(int fd, uint64_t size)
+{
+	struct drm_version version = {};
+	char name[32] = "";
+
+	version.name = name;
+	version.name_len = sizeof(name) - 1;
+	igt_assert_eq(placed_ioctl(fd, DRM_IOCTL_VERSION, &version), 0);
+	return strcmp(name, "vmwgfx") ? placed_object(fd, size) : placed_system_object(fd, size);
 }
 
 /* A map that has to work. */

@@ -43,41 +43,66 @@ static inline int placed_open_host(void)
 	return fd;
 }
 
+/* What arrives, within so many seconds, but no more than that. Returns 0 or the negative errno. */
+static inline int placed_read_host(int port, void *data, size_t size, int patience)
+{
+	struct pollfd readable = { .fd = port, .events = POLLIN };
+	char *at = data;
+
+	while (size) {
+		ssize_t got;
+
+		if (poll(&readable, 1, 1000) < 0 && errno != EINTR)
+			return -errno;
+		if (!(readable.revents & POLLIN)) {
+			if (patience-- <= 0)
+				return -ETIMEDOUT;
+			continue;
+		}
+		got = read(port, at, size);
+		if (got <= 0)
+			return got ? -errno : -EPIPE;
+		at += got;
+		size -= got;
+	}
+	return 0;
+}
+
 /*
- * One question, without the end of its line, and its answer. What arrives at a closed
- * port is lost: wait for it, so many seconds at most. Returns 0, or -ENODEV, -ETIMEDOUT
- * or another errno.
+ * One question, without the end of its line, and the line that answers it. More may
+ * follow. Returns 0, or -ETIMEDOUT or another errno.
+ */
+static inline int placed_ask_port(int port, const char *question, char *answer, size_t size,
+				  int patience)
+{
+	size_t length = 0;
+	int ret = 0;
+
+	if (dprintf(port, "%s\n", question) < 0)
+		ret = -errno;
+	while (!ret && length < size - 1) {
+		ret = placed_read_host(port, &answer[length], 1, patience);
+		if (ret || answer[length] == '\n')
+			break;
+		length++;
+	}
+	answer[length] = 0;
+	return ret;
+}
+
+/*
+ * The same where there is no more to the answer than its line. What arrives at a closed
+ * port is lost: wait for it. Returns 0, or -ENODEV, -ETIMEDOUT or another errno.
  */
 static inline int placed_ask_host(const char *question, char *answer, size_t size, int patience)
 {
-	int port = placed_open_host(), ret = 0;
-	struct pollfd readable = { .fd = port, .events = POLLIN };
-	size_t length = 0;
+	int port = placed_open_host(), ret;
 
 	answer[0] = 0;
 	if (port < 0)
 		return -ENODEV;
-
-	if (dprintf(port, "%s\n", question) < 0)
-		ret = -errno;
-	while (!ret && length < size - 1 && !strchr(answer, '\n')) {
-		ssize_t got;
-
-		if (poll(&readable, 1, 1000) < 0 && errno != EINTR)
-			ret = -errno;
-		if (!(readable.revents & POLLIN)) {
-			if (!ret && patience-- <= 0)
-				ret = -ETIMEDOUT;
-			continue;
-		}
-		got = read(port, answer + length, size - 1 - length);
-		if (got <= 0)
-			break;
-		length += got;
-		answer[length] = 0;
-	}
+	ret = placed_ask_port(port, question, answer, size, patience);
 	close(port);
-	answer[strcspn(answer, "\n")] = 0;
 	return ret;
 }
 

@@ -38,8 +38,36 @@ static inline void kms_sleep(double seconds)
 /* The files of the device in debugfs. */
 static inline void kms_debugfs(const char *file, char path[64])
 {
-	igt_assert_f(placed_debugfs("virtio_gpu", file, path, 64),
-		     "no debugfs directory of virtio_gpu\n");
+	igt_assert_f(placed_debugfs(placed_gpu(), file, path, 64),
+		     "no debugfs directory of %s\n", placed_gpu());
+}
+
+/* Switch a mechanism of the tracker off, or all on again by "none". */
+static inline void kms_break(const char *what)
+{
+	char path[64];
+	FILE *f;
+
+	kms_debugfs("placed_break", path);
+	f = fopen(path, "w");
+	igt_require_f(f, "no %s: the kernel lacks CONFIG_DRM_PLACED_BREAK\n", path);
+	igt_assert(fprintf(f, "%s\n", what) > 0);
+	igt_assert_eq(fclose(f), 0);
+}
+
+/* For igt_install_exit_handler(). */
+static inline void kms_mend(int sig)
+{
+	char path[64];
+	int fd;
+
+	if (!placed_debugfs(placed_gpu(), "placed_break", path, sizeof(path)))
+		return;
+	fd = open(path, O_WRONLY);
+	if (fd >= 0 && write(fd, "none", 4) != 4)
+		perror(path);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Screens */
@@ -171,6 +199,84 @@ static inline void kms_flip(const struct kms_screen *screen, uint32_t fb)
 	kms_ioctl(screen->fd, DRM_IOCTL_MODE_PAGE_FLIP, &flip);
 	igt_assert_eq(poll(&readable, 1, KMS_PATIENCE * 1000), 1);
 	igt_assert(read(screen->fd, events, sizeof(events)) >= (ssize_t)sizeof(struct drm_event));
+}
+
+/* Atomic updates, of which there are few */
+
+static inline uint32_t kms_property(const struct kms_screen *screen, uint32_t object,
+				    uint32_t type, const char *name)
+{
+	uint32_t ids[64];
+	uint64_t values[64];
+	struct drm_mode_obj_get_properties get = {
+		.props_ptr = placed_addr(ids), .prop_values_ptr = placed_addr(values),
+		.count_props = 64, .obj_id = object, .obj_type = type,
+	};
+
+	kms_ioctl(screen->fd, DRM_IOCTL_MODE_OBJ_GETPROPERTIES, &get);
+	igt_assert(get.count_props <= 64);
+	for (uint32_t i = 0; i < get.count_props; i++) {
+		struct drm_mode_get_property property = { .prop_id = ids[i] };
+
+		kms_ioctl(screen->fd, DRM_IOCTL_MODE_GETPROPERTY, &property);
+		if (!strcmp(property.name, name))
+			return ids[i];
+	}
+	return 0;
+}
+
+/* The plane that shows something. */
+static inline uint32_t kms_primary(const struct kms_screen *screen)
+{
+	struct drm_set_client_cap planes = { DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1 };
+	struct drm_set_client_cap atomic = { DRM_CLIENT_CAP_ATOMIC, 1 };
+	uint32_t ids[64];
+	struct drm_mode_get_plane_res res = { .plane_id_ptr = placed_addr(ids), .count_planes = 64 };
+
+	kms_ioctl(screen->fd, DRM_IOCTL_SET_CLIENT_CAP, &planes);
+	kms_ioctl(screen->fd, DRM_IOCTL_SET_CLIENT_CAP, &atomic);
+	kms_ioctl(screen->fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &res);
+	for (uint32_t i = 0; i < res.count_planes && i < 64; i++) {
+		struct drm_mode_get_plane plane = { .plane_id = ids[i] };
+
+		kms_ioctl(screen->fd, DRM_IOCTL_MODE_GETPLANE, &plane);
+		if (plane.crtc_id == screen->crtc)
+			return plane.plane_id;
+	}
+	/* None that shows: the first that could. */
+	return ids[0];
+}
+
+static inline bool kms_has_damage(const struct kms_screen *screen)
+{
+	return kms_property(screen, kms_primary(screen), DRM_MODE_OBJECT_PLANE,
+			    "FB_DAMAGE_CLIPS");
+}
+
+static inline uint32_t kms_blob(const struct kms_screen *screen, void *data, uint32_t length)
+{
+	struct drm_mode_create_blob blob = { .data = placed_addr(data), .length = length };
+
+	kms_ioctl(screen->fd, DRM_IOCTL_MODE_CREATEPROPBLOB, &blob);
+	return blob.blob_id;
+}
+
+/* Show a framebuffer in the mode that is set, with damage. */
+static inline void kms_commit(const struct kms_screen *screen, uint32_t fb, uint64_t damage)
+{
+	uint32_t plane = kms_primary(screen), count = 2;
+	uint32_t ids[] = {
+		kms_property(screen, plane, DRM_MODE_OBJECT_PLANE, "FB_ID"),
+		kms_property(screen, plane, DRM_MODE_OBJECT_PLANE, "FB_DAMAGE_CLIPS"),
+	};
+	uint64_t values[] = { fb, damage };
+	struct drm_mode_atomic commit = {
+		.count_objs = 1, .objs_ptr = placed_addr(&plane),
+		.count_props_ptr = placed_addr(&count), .props_ptr = placed_addr(ids),
+		.prop_values_ptr = placed_addr(values),
+	};
+
+	kms_ioctl(screen->fd, DRM_IOCTL_MODE_ATOMIC, &commit);
 }
 
 /* Buffers */
@@ -359,28 +465,31 @@ static inline bool kms_has_host(void)
 	return port >= 0;
 }
 
+/* As PPM, by the port: nothing else may be there after a suspend. */
 static inline struct kms_picture kms_screendump(void)
 {
+	int port = placed_open_host(), start = 0;
 	struct kms_picture picture;
-	char answer[256];
+	char answer[256], *file;
 	size_t size;
-	FILE *f;
 
-	igt_assert_eq(placed_ask_host("screendump placed-kms", answer, sizeof(answer),
+	igt_assert(port >= 0);
+	igt_assert_eq(placed_ask_port(port, "screendump", answer, sizeof(answer),
 				      2 * KMS_PATIENCE), 0);
-	igt_assert_f(!strcmp(answer, "go"), "the host says \"%s\"\n", answer);
+	igt_assert_f(sscanf(answer, "go %zu", &size) == 1 && size < 1u << 30,
+		     "the host says \"%s\"\n", answer);
+	file = calloc(1, size + 1);
+	igt_assert(file);
+	igt_assert_eq(placed_read_host(port, file, size, KMS_PATIENCE), 0);
+	close(port);
 
-	f = fopen("/mnt/run/placed-kms.ppm", "rb");
-	igt_assert_f(f, "no screendump: %s\n", strerror(errno));
-	igt_assert_eq(fscanf(f, "P6 %u %u 255", &picture.width, &picture.height), 2);
+	/* One white space, and no more than that: the next byte may look like one. */
+	igt_assert_eq(sscanf(file, "P6 %u %u 255%n", &picture.width, &picture.height, &start), 2);
+	igt_assert(start++);
 	igt_assert(picture.width <= 16384 && picture.height <= 16384);
-	/* One white space. */
-	igt_assert(fgetc(f) != EOF);
-	size = (size_t)picture.width * picture.height * 3;
-	picture.rgb = malloc(size);
-	igt_assert(picture.rgb);
-	igt_assert_eq_u64(fread(picture.rgb, 1, size, f), size);
-	fclose(f);
+	igt_assert_eq_u64(start + (size_t)picture.width * picture.height * 3, size);
+	memmove(file, file + start, size - start);
+	picture.rgb = (uint8_t *)file;
 	return picture;
 }
 
@@ -479,7 +588,8 @@ static inline void trace_start(void)
 	trace_write("trace", "");
 	trace_write("events/drm_placed/drm_placed_transfer/enable", "1");
 	trace_write("events/drm_placed/drm_placed_collect/enable", "1");
-	trace_write("events/virtio_gpu/virtio_gpu_cmd_queue/enable", "1");
+	if (placed_gpu_is_virtio())
+		trace_write("events/virtio_gpu/virtio_gpu_cmd_queue/enable", "1");
 	trace_write("tracing_on", "1");
 }
 
@@ -573,12 +683,16 @@ static inline unsigned int trace_count(const struct trace *trace, enum trace_kin
 
 /*
  * That many runs were sent: by a command each, or if the device takes ranges, by one
- * for each collection that found any.
+ * for each collection that found any. A device without copies is sent nothing.
  */
 static inline void trace_expect_runs(const struct trace *trace, const struct kms_buffer *buffer,
 				     unsigned int runs)
 {
 	unsigned int collections = 0;
+
+	igt_assert_eq(trace_count(trace, TRACE_SENT, buffer), runs);
+	if (!placed_gpu_is_virtio())
+		return;
 
 	if (!placed_gpu_has(PLACED_VIRTIO_RANGES)) {
 		igt_assert_eq(trace_commands(trace, TRACE_TRANSFER_RANGES), 0);
@@ -590,7 +704,6 @@ static inline void trace_expect_runs(const struct trace *trace, const struct kms
 		collections += trace->events[i].kind == TRACE_COLLECT && trace->events[i].count;
 	igt_assert_eq(trace_commands(trace, TRACE_TRANSFER), 0);
 	igt_assert_eq(trace_commands(trace, TRACE_TRANSFER_RANGES), collections);
-	igt_assert_eq(trace_count(trace, TRACE_SENT, buffer), runs);
 }
 
 /* Pages that were sent of the object. */
@@ -603,6 +716,31 @@ static inline uint64_t trace_sent(const struct trace *trace, const struct kms_bu
 		    trace->events[i].object == buffer->object)
 			pages += trace->events[i].count;
 	return pages;
+}
+
+/*
+ * Was a page sent more than once? Stores that a collection meets half way are: after the
+ * fault, and before the access comes again.
+ */
+static inline bool trace_sent_twice(const struct trace *trace, const struct kms_buffer *buffer)
+{
+	uint8_t *sent = calloc(1, buffer->pages);
+	bool twice = false;
+
+	igt_assert(sent);
+	for (size_t i = 0; i < trace->count; i++) {
+		const struct trace_event *event = &trace->events[i];
+
+		if (event->kind != TRACE_SENT || event->object != buffer->object)
+			continue;
+		for (uint64_t page = event->first; page < event->first + event->count &&
+		     page < buffer->pages; page++) {
+			twice |= sent[page];
+			sent[page] = 1;
+		}
+	}
+	free(sent);
+	return twice;
 }
 
 /* Exactly these pages of the object were sent, each once, and none of another one. */

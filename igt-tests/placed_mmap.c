@@ -43,7 +43,7 @@ static void capability(int fd, const char *driver)
 	igt_assert_eq_u64(cap.value, PLACED_RW | DRM_GEM_MMAP_PLACED_FIXED |
 			  DRM_GEM_MMAP_PLACED_FIXED_NOREPLACE | DRM_GEM_MMAP_PLACED_TOPDOWN |
 			  DRM_GEM_MMAP_PLACED_FROM_ADDR |
-			  (strcmp(driver, "virtio_gpu") ? 0 : DRM_GEM_MMAP_PLACED_COHERENT) |
+			  (placed_driver_has_coherent(driver) ? DRM_GEM_MMAP_PLACED_COHERENT : 0) |
 			  (strcmp(driver, "placed_plain") ? DRM_GEM_MMAP_PLACED_POPULATE |
 							    DRM_GEM_MMAP_PLACED_PAGES : 0));
 
@@ -747,7 +747,9 @@ static void seccomp(int fd, const char *driver)
  */
 static void imported(int fd, const char *driver)
 {
-	struct drm_prime_handle prime = { .handle = placed_object(fd, SIZE), .flags = DRM_RDWR };
+	struct drm_prime_handle prime = {
+		.handle = placed_shareable_object(fd, SIZE), .flags = DRM_RDWR,
+	};
 	uint32_t *whole = placed_plain_map(fd, prime.handle, SIZE), *part;
 	int other = placed_open("vgem"), plain = placed_open("placed_plain");
 	struct drm_gem_mmap_placed args;

@@ -568,7 +568,7 @@ static void windows(int fd, const struct kind *kind)
  */
 static void other_file(int fd, const struct kind *kind)
 {
-	static const char * const drivers[] = { "vgem", "placed_copy", "virtio_gpu", "placed_plain" };
+	const char * const drivers[] = { "vgem", "placed_copy", placed_gpu(), "placed_plain" };
 	struct object o = make_numbered(fd, kind, PAGES), there = o;
 	struct window w = make_window(&o, PAGES), other;
 	uint64_t *pages = page_list(&o, 1, 3, PAGES), addrs[2];
@@ -1876,7 +1876,7 @@ igt_main
 		{ "not-supported", "Objects that no window shows", not_supported, KIND_NO_WINDOWS,
 		  KIND_ORDINARY },
 		{ "imported", "Objects that came as a dma-buf", imported, 0,
-		  KIND_ORDINARY | KIND_SPARSE },
+		  KIND_ORDINARY | KIND_SPARSE | KIND_UNSHARED },
 		{ "fake-offset", "What windows are mapped from", fake_offset, 0, KIND_NO_WINDOWS },
 		{ "access", "Addresses without a page", access_empty, 0, KIND_NO_WINDOWS },
 		{ "consecutive", "Addresses in a row", consecutive, 0, KIND_NO_WINDOWS },

@@ -1577,9 +1577,7 @@ igt_main
 
 	igt_fixture {
 		fd = placed_open("virtio_gpu");
-		igt_require_f(fd >= 0, "no device of virtio_gpu\n");
-		igt_require_f(placed_gpu_has(PLACED_VIRTIO_POOL),
-			      "the device has no pool: see pool=on\n");
+		placed_require_that(fd >= 0 && placed_gpu_has(PLACED_VIRTIO_POOL), "pool");
 		find_pool(fd);
 		close(fd);
 		igt_install_exit_handler(trace_stop);

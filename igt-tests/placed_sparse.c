@@ -275,7 +275,7 @@ static void not_sparse(int fd, const struct kind *kind)
  */
 static void imported(int fd, const struct kind *kind)
 {
-	static const char * const exporters[] = { "virtio_gpu", "vgem", "placed_plain" };
+	const char * const exporters[] = { placed_gpu(), "vgem", "placed_plain" };
 	/* virtio-gpu without GL imports its own only. */
 	int count = strcmp(kind->driver, "virtio_gpu") ? 3 : 1;
 
@@ -297,7 +297,7 @@ static bool has_such_objects(const char *driver, bool pool)
 {
 	if (!strcmp(driver, "virtio_gpu"))
 		return placed_gpu_has(pool ? PLACED_VIRTIO_POOL : PLACED_VIRTIO_BACKING);
-	return !strcmp(driver, "vgem") && !pool;
+	return (!strcmp(driver, "vgem") || !strcmp(driver, "vmwgfx")) && !pool;
 }
 
 /**

@@ -65,6 +65,10 @@ enum {
 	KIND_POOL = 1 << 8,
 	/* Page windows cannot show its pages. */
 	KIND_NO_WINDOWS = 1 << 9,
+	/* In the machine's memory, where its driver would rather have the device's. */
+	KIND_SYSTEM = 1 << 10,
+	/* Other devices cannot import it: it is in the device's memory. */
+	KIND_UNSHARED = 1 << 11,
 };
 
 static const struct kind {
@@ -79,6 +83,10 @@ static const struct kind {
 	{ "virtio-sparse-coherent", "virtio_gpu", KIND_SPARSE | KIND_HIDDEN_COPY | KIND_COHERENT |
 	  KIND_SPARSE_COHERENT, 0 },
 	{ "virtio-pool", "virtio_gpu", KIND_SPARSE | KIND_POOL, 0 },
+	{ "vmware", "vmwgfx", KIND_UNSHARED, 0 },
+	{ "vmware-system", "vmwgfx", KIND_SYSTEM, 0 },
+	{ "vmware-coherent", "vmwgfx", KIND_COHERENT | KIND_UNSHARED, 0 },
+	{ "vmware-sparse", "vmwgfx", KIND_SPARSE, 0 },
 	{ "vgem", "vgem", 0, 0 },
 	{ "vgem-sparse", "vgem", KIND_SPARSE, 0 },
 	{ "copy-pfn", "placed_copy", KIND_COPY | KIND_COHERENT | KIND_NO_WINDOWS, 0 },
@@ -173,8 +181,8 @@ static inline uint32_t kind_create_flags(const struct kind *kind)
 }
 
 /*
- * Is there a kind at all? What virtio-gpu has depends on its device: see
- * placed_sparse@no-such-objects. Others have to be there.
+ * Is there a kind at all? A machine has one GPU; and what virtio-gpu has depends on its
+ * device: see placed_sparse@no-such-objects. Others have to be there.
  */
 static inline bool kind_exists(const struct kind *kind)
 {
@@ -182,6 +190,10 @@ static inline bool kind_exists(const struct kind *kind)
 	uint32_t handle;
 	int fd, ret;
 
+	if (kind->driver && (!strcmp(kind->driver, "virtio_gpu") ||
+			     !strcmp(kind->driver, "vmwgfx")) &&
+	    strcmp(kind->driver, placed_gpu()))
+		return false;
 	if (!(kind->is & (KIND_HIDDEN_COPY | KIND_POOL)))
 		return true;
 	if (known[kind - kinds])
@@ -205,12 +217,12 @@ static inline bool kind_is_wanted(const struct kind *kind)
 {
 	const char *pattern = getenv("PLACED_KINDS");
 
-	return !pattern || (!fnmatch(pattern, kind->name, FNM_EXTMATCH) && kind_exists(kind));
+	return !pattern || !fnmatch(pattern, kind->name, FNM_EXTMATCH);
 }
 
 static inline bool kind_is_tested(const struct kind_test *test, const struct kind *kind)
 {
-	if (kind->is & KIND_PAGES && placed_in_short())
+	if (!kind_exists(kind) || (kind->is & KIND_PAGES && placed_in_short()))
 		return false;
 
 	return (!test->only || kind->is & test->only) && !(kind->is & test->without) &&
@@ -226,6 +238,15 @@ static inline bool kind_has_any(const struct kind_test *test)
 	return false;
 }
 
+/* Can objects of a kind become coherent? vmwgfx's sparse ones are nothing that it shows. */
+static inline bool kind_can_be_coherent(const struct kind *kind)
+{
+	if (kind->is & KIND_COPY)
+		return true;
+	return placed_driver_has_coherent(kind->driver) &&
+	       (placed_gpu_is_virtio() || !(kind->is & KIND_SPARSE));
+}
+
 /* A subtest for each test, and in it a dynamic one for each kind that it is for. */
 static inline void kind_run_tests(const struct kind_test *tests, size_t count)
 {
@@ -238,8 +259,7 @@ static inline void kind_run_tests(const struct kind_test *tests, size_t count)
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
 			for (k = 0; k < KINDS; k++) {
-				if (!kind_is_tested(&tests[i], &kinds[k]) ||
-				    !kind_exists(&kinds[k]))
+				if (!kind_is_tested(&tests[i], &kinds[k]))
 					continue;
 				fd = kinds[k].driver ? placed_open(kinds[k].driver) : -1;
 				igt_dynamic(kinds[k].name) {
@@ -290,6 +310,8 @@ static inline struct object make_object(int fd, const struct kind *kind, uint64_
 		o.handle = copy_create(fd, o.size, kind->copy_flags);
 	} else if (kind->is & KIND_SPARSE) {
 		o.handle = sparse_create(fd, o.size, kind_create_flags(kind));
+	} else if (kind->is & KIND_SYSTEM) {
+		o.handle = placed_system_object(fd, o.size);
 	} else {
 		o.handle = placed_object(fd, o.size);
 	}

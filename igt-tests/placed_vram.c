@@ -450,10 +450,8 @@ igt_main
 
 	igt_fixture {
 		fd = placed_open("virtio_gpu");
-		igt_require_f(fd >= 0, "no virtio-gpu\n");
-		igt_require_f(param(fd, VIRTGPU_PARAM_3D_FEATURES) &&
-			      param(fd, VIRTGPU_PARAM_HOST_VISIBLE),
-			      "no host visible memory: run with --device virgl\n");
+		placed_require_that(fd >= 0 && param(fd, VIRTGPU_PARAM_3D_FEATURES) &&
+				    param(fd, VIRTGPU_PARAM_HOST_VISIBLE), "host-visible");
 		igt_assert_eq(create_vram(fd, &handle), 0);
 	}
 

@@ -353,7 +353,7 @@ static struct wine start(int fd, const char *driver, uint64_t high)
 		/* The first and the last granule are nobody's, on Windows, too. */
 		.low = GRANULE, .high = high - GRANULE,
 		.subrange = placed_driver_has_subrange(driver),
-		.coherent = !strcmp(driver, "virtio_gpu"), .goal = operations,
+		.coherent = placed_driver_has_coherent(driver), .goal = operations,
 	};
 
 	return w;

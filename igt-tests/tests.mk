@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The test programs, one source file each.
 TESTS := placed_mmap placed_life placed_limits placed_race placed_random placed_faults \
-	 placed_vram \
+	 placed_vram placed_vmware \
 	 placed_coherent placed_coherent_random placed_coherent_kms placed_coherent_virgl \
 	 placed_coherent_virgl_random \
 	 placed_populate placed_sparse placed_pool \
