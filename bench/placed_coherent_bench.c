@@ -13,6 +13,12 @@
  *   oracle           no coherent mapping: the program knows what it stores to,
  *                    and transfers exactly that, run by run.
  *
+ * On virtio-gpu the memory is the guest's, and to transfer is to have the device copy
+ * it. On vmwgfx it is the device's own, and to transfer is to tell the device where to
+ * look, by DRM_IOCTL_MODE_DIRTYFB; it looks at a framebuffer that is shown. So there
+ * all objects are framebuffers of modes of our own making, and shown, and their
+ * refresh is switched off: here a frame is what the program makes one.
+ *
  * A frame is one store to each page of the pattern, and then the sending. Both
  * are counted apart, in nanoseconds of the program's CPU time. Under
  * scripts/guest --icount a nanosecond is an instruction of kernel and program
@@ -29,8 +35,8 @@
  * for a policy that never forgets. Then come frames that are not counted, for
  * the policies to learn the pattern.
  *
- * The objects are dumb ones, 16 pages a row. Where they need to be made of huge
- * pages is told at create_object().
+ * The objects are dumb ones, 16 pages a row, or as square as a mode has to be. Where they
+ * need to be made of huge pages is told at create_object().
  */
 #include <err.h>
 #include <inttypes.h>
@@ -42,9 +48,10 @@
 
 #define MIB (1ull << 20)
 
-/* A row of an object: 16 pages. */
-#define WIDTH 16384u
-#define ROW_PAGES 16u
+#define PAGE_PIXELS ((unsigned int)PLACED_PAGE / 4)
+
+/* A row of an object of virtio-gpu's: 16 pages. */
+#define VIRTIO_WIDTH (16 * PAGE_PIXELS)
 
 /* Collections that make an object forget. */
 #define QUIET_FRAMES 8
@@ -111,11 +118,15 @@ struct pattern {
 struct object {
 	uint32_t handle;
 	uint32_t pages;
+	/* A row, in pages; and the framebuffer, if it is one. */
+	uint32_t row_pages, fb;
 	volatile uint64_t *map;
 };
 
 struct bench {
 	int fd;
+	/* The driver sends what is shown, and where it is. 0: it copies all objects. */
+	uint32_t crtc, connector;
 	/* Coherent, and never stored to: to wait for the device with. */
 	uint32_t fence;
 	/* What counting costs by itself. */
@@ -241,47 +252,91 @@ static void set_policy(const char *policy)
 {
 	char path[64];
 
-	if (!placed_debugfs("virtio_gpu", "placed_policy", path, sizeof(path)))
-		errx(1, "no debugfs of virtio_gpu");
+	if (!placed_debugfs(placed_gpu(), "placed_policy", path, sizeof(path)))
+		errx(1, "no debugfs of %s", placed_gpu());
 	write_file(path, policy);
+}
+
+/* The width of a square of so many bytes that is a power of four. */
+static uint32_t square_width(uint64_t size)
+{
+	uint32_t width = 1;
+
+	while ((uint64_t)width * width * 4 < size)
+		width *= 2;
+	return width;
+}
+
+static void show_object(const struct bench *bench, struct object *object)
+{
+	uint32_t width = object->row_pages * PAGE_PIXELS;
+	struct drm_mode_fb_cmd fb = {
+		.handle = object->handle, .bpp = 32, .depth = 24,
+		.width = width, .height = object->pages / object->row_pages, .pitch = width * 4,
+	};
+	struct drm_mode_crtc mode = {
+		.crtc_id = bench->crtc, .count_connectors = 1, .mode_valid = 1,
+		.set_connectors_ptr = placed_addr(&bench->connector),
+		.mode = {
+			.hdisplay = width, .hsync_start = width + 1, .hsync_end = width + 2,
+			.htotal = width + 3, .vdisplay = fb.height, .vsync_start = fb.height + 1,
+			.vsync_end = fb.height + 2, .vtotal = fb.height + 3,
+			.clock = (uint64_t)width * fb.height * 60 / 1000, .vrefresh = 60,
+		},
+	};
+
+	must(placed_ioctl(bench->fd, DRM_IOCTL_MODE_ADDFB, &fb), "make it a framebuffer");
+	object->fb = fb.fb_id;
+	mode.fb_id = fb.fb_id;
+	must(placed_ioctl(bench->fd, DRM_IOCTL_MODE_SETCRTC, &mode), "show it");
 }
 
 /*
  * QEMU takes at most 16,384 pieces of memory for an object. Small pages, from
  * memory that was used, may be as many; huge ones are 512 for 1 GiB.
  */
-static uint32_t create_object(const struct bench *bench, uint64_t size)
+static struct object create_object(const struct bench *bench, uint64_t size)
 {
+	uint32_t width = bench->crtc ? square_width(size) : VIRTIO_WIDTH;
+	struct object object = {
+		.pages = size / PLACED_PAGE, .row_pages = width / PAGE_PIXELS,
+	};
 	struct drm_mode_create_dumb create = {
 		.bpp = 32,
-		.width = WIDTH,
-		.height = size / (WIDTH * 4),
+		.width = width,
+		.height = size / (width * 4),
 	};
 
 	must(placed_ioctl(bench->fd, DRM_IOCTL_MODE_CREATE_DUMB, &create), "create an object");
 	if (create.size != size)
 		errx(1, "an object has %" PRIu64 " bytes: rows are not as they were asked for",
 		     (uint64_t)create.size);
-	return create.handle;
+	object.handle = create.handle;
+	return object;
 }
 
 static struct object map_object(const struct bench *bench, uint64_t size, bool coherent)
 {
-	struct object object = { .pages = size / PLACED_PAGE };
+	struct object object = create_object(bench, size);
 	struct drm_gem_mmap_placed args = {
+		.handle = object.handle,
 		.flags = PLACED_RW | (coherent ? DRM_GEM_MMAP_PLACED_COHERENT : 0),
 		.length = size,
 	};
 
-	object.handle = create_object(bench, size);
-	args.handle = object.handle;
 	must(placed_map(bench->fd, &args), "map an object");
 	object.map = placed_ptr(args.addr);
+	if (bench->crtc)
+		show_object(bench, &object);
 	return object;
 }
 
 static void free_object(const struct bench *bench, const struct object *object)
 {
+	uint32_t fb = object->fb;
+
+	if (fb)
+		must(placed_ioctl(bench->fd, DRM_IOCTL_MODE_RMFB, &fb), "show it no more");
 	munmap((void *)object->map, object->pages * PLACED_PAGE);
 	must(placed_close_handle(bench->fd, object->handle), "free an object");
 }
@@ -303,48 +358,106 @@ static void wait_for_device(const struct bench *bench)
 		err(1, "wait for the device");
 }
 
-static void transfer(const struct bench *bench, const struct object *object,
-		     uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+/* What a rectangle cannot show is several. Returns how many pages the next one has. */
+static uint32_t next_box(const struct object *object, uint32_t first, uint32_t count,
+			 struct drm_clip_rect *box)
 {
+	uint32_t row = object->row_pages, x = first % row, pages = row - x, rows = 1;
+
+	if (!x && count >= row)
+		rows = count / row;
+	else if (pages > count)
+		pages = count;
+
+	*box = (struct drm_clip_rect) {
+		.x1 = x * PAGE_PIXELS, .y1 = first / row,
+		.x2 = (x + pages) * PAGE_PIXELS, .y2 = first / row + rows,
+	};
+	return pages * rows;
+}
+
+static void transfer(const struct bench *bench, const struct object *object,
+		     const struct drm_clip_rect *box)
+{
+	uint32_t width = object->row_pages * PAGE_PIXELS;
 	struct drm_virtgpu_3d_transfer_to_host args = {
 		.bo_handle = object->handle,
-		.offset = (y * WIDTH + x) * 4,
-		.box = { .x = x, .y = y, .w = width, .h = height, .d = 1 },
+		.offset = (box->y1 * width + box->x1) * 4,
+		.box = {
+			.x = box->x1, .y = box->y1, .w = box->x2 - box->x1,
+			.h = box->y2 - box->y1, .d = 1,
+		},
 	};
 
 	if (ioctl(bench->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &args))
 		err(1, "transfer");
 }
 
-/* What a rectangle cannot show has to be sent as several. */
 static void transfer_run(const struct bench *bench, const struct object *object,
 			 uint32_t first, uint32_t count, struct counters *counters)
 {
 	counters->sent += count;
 	while (count) {
-		uint32_t pages = ROW_PAGES - first % ROW_PAGES, rows = 1;
+		struct drm_clip_rect box;
+		uint32_t pages = next_box(object, first, count, &box);
 
-		if (pages == ROW_PAGES && count >= ROW_PAGES) {
-			rows = count / ROW_PAGES;
-			pages = rows * ROW_PAGES;
-		} else if (pages > count) {
-			pages = count;
-		}
-		transfer(bench, object, first % ROW_PAGES * 1024, first / ROW_PAGES,
-			 pages / rows * 1024, rows);
+		transfer(bench, object, &box);
 		counters->transfers++;
 		first += pages;
 		count -= pages;
 	}
 }
 
-static void transfer_stores(const struct bench *bench, const struct object *object,
-			    struct counters *counters)
-{
-	const struct run *run = bench->stores.runs, *end = run + bench->stores.num_runs;
+/* As many rectangles as there may be, if there are as many. */
+struct damage {
+	struct drm_clip_rect boxes[DRM_MODE_FB_DIRTY_MAX_CLIPS];
+	uint32_t count;
+};
 
+static void tell_damage(const struct bench *bench, const struct object *object,
+			struct damage *damage)
+{
+	struct drm_mode_fb_dirty_cmd args = {
+		.fb_id = object->fb, .clips_ptr = placed_addr(damage->boxes),
+		.num_clips = damage->count,
+	};
+
+	if (damage->count && ioctl(bench->fd, DRM_IOCTL_MODE_DIRTYFB, &args))
+		err(1, "DIRTYFB");
+	damage->count = 0;
+}
+
+static void damage_run(const struct bench *bench, const struct object *object, struct damage *damage,
+		       uint32_t first, uint32_t count, struct counters *counters)
+{
+	counters->sent += count;
+	while (count) {
+		uint32_t pages = next_box(object, first, count, &damage->boxes[damage->count++]);
+
+		if (damage->count == DRM_MODE_FB_DIRTY_MAX_CLIPS)
+			tell_damage(bench, object, damage);
+		counters->transfers++;
+		first += pages;
+		count -= pages;
+	}
+}
+
+static void transfer_runs(const struct bench *bench, const struct object *object,
+			  const struct run *run, uint32_t count, struct counters *counters)
+{
+	const struct run *end = run + count;
+	struct damage damage;
+
+	if (!bench->crtc) {
+		for (; run < end; run++)
+			transfer_run(bench, object, run->first, run->count, counters);
+		return;
+	}
+
+	damage.count = 0;
 	for (; run < end; run++)
-		transfer_run(bench, object, run->first, run->count, counters);
+		damage_run(bench, object, &damage, run->first, run->count, counters);
+	tell_damage(bench, object, &damage);
 }
 
 static void store(const struct object *object, const struct stores *stores, uint64_t value)
@@ -363,9 +476,11 @@ static void send(const struct bench *bench, const struct method *method,
 		if (dirty_ioctl(bench, object->handle, DRM_GEM_DIRTY_FLUSH, 0))
 			err(1, "flush");
 	} else if (method == UPLOAD) {
-		transfer_run(bench, object, 0, object->pages, counters);
+		struct run all = { 0, object->pages };
+
+		transfer_runs(bench, object, &all, 1, counters);
 	} else {
-		transfer_stores(bench, object, counters);
+		transfer_runs(bench, object, bench->stores.runs, bench->stores.num_runs, counters);
 	}
 }
 
@@ -589,14 +704,44 @@ static void measure_size(struct bench *bench, uint64_t size)
 	free(bench->stores.runs);
 }
 
+/* The only output there is. */
+static void find_output(struct bench *bench)
+{
+	uint32_t crtcs[16], connectors[16];
+	struct drm_mode_card_res res = {
+		.count_crtcs = 16, .crtc_id_ptr = placed_addr(crtcs),
+		.count_connectors = 16, .connector_id_ptr = placed_addr(connectors),
+	};
+
+	must(placed_ioctl(bench->fd, DRM_IOCTL_MODE_GETRESOURCES, &res), "find the outputs");
+	if (!res.count_crtcs || !res.count_connectors)
+		errx(1, "no outputs");
+	bench->crtc = crtcs[0];
+	bench->connector = connectors[0];
+}
+
+/* For the objects of a screen to be sent when the program says so, and at no other time. */
+static void stop_refresh(void)
+{
+	char path[64];
+
+	if (!placed_debugfs(placed_gpu(), "placed_break", path, sizeof(path)))
+		errx(1, "no switches of %s", placed_gpu());
+	write_file(path, "refresh");
+}
+
 static void open_bench(struct bench *bench)
 {
 	struct drm_gem_coherent coherent = { .flags = DRM_GEM_COHERENT_TO_DEVICE };
 	uint64_t start;
 
-	bench->fd = placed_open("virtio_gpu");
+	bench->fd = placed_open(placed_gpu());
 	if (bench->fd < 0)
-		errx(1, "no virtio_gpu device: run in scripts/guest");
+		errx(1, "no %s device: run in scripts/guest", placed_gpu());
+	if (strcmp(placed_gpu(), "virtio_gpu")) {
+		find_output(bench);
+		stop_refresh();
+	}
 
 	must(placed_create(bench->fd, PLACED_PAGE, &bench->fence), "create an object");
 	coherent.handle = bench->fence;
