@@ -41,7 +41,7 @@ set linetype 6 lc rgb '#ff7f0e'
 
 label(pattern) = pattern eq 'idle' ? 'nothing' : \
 	pattern eq 'hot' ? 'one page' : \
-	pattern eq 'random' ? '1 % at random' : \
+	pattern eq 'random' ? '1 %, random' : \
 	pattern eq 'stream' ? 'stream of 256' : \
 	pattern eq 'full' ? 'all pages' : 'window of 64'
 
