@@ -89,6 +89,54 @@ apply_series() {
 	printf '%s\n' "$new" > "$tree/.placed/series"
 }
 
+# newest_source PACKAGE SUITE: the version of the source that there is, or nothing
+newest_source() {
+	"$top/scripts/apt" "$2" update > "$build/log/$2-lists.log" 2>&1 || return 0
+	"$top/scripts/apt" "$2" apt-cache showsrc --only-source "$1" 2> /dev/null |
+		sed -n 's/^Version: //p' | sort -rV | head -n 1
+}
+
+# find_source PACKAGE: Debian's newest source of it, with Debian's patches, in
+# PACKAGE-source/tree of the cache, and its version beside. It is looked for once,
+# and kept until it is called with $update set.
+find_source() {
+	source=$cache/$1-source
+	if [ -z "${update:-}" ] && [ -s "$source/version" ]; then
+		return 0
+	fi
+	version=
+	for s in "$suite-source" "$suite-security-source"; do
+		v=$(newest_source "$1" "$s")
+		if [ -n "$v" ] && { [ -z "$version" ] || dpkg --compare-versions "$v" gt "$version"; }; then
+			version=$v from=$s
+		fi
+	done
+	[ -n "$version" ] || die "no source of $1 on the mirror of the host's apt sources: is the network up?"
+	[ "$version" != "$(cat "$source/version" 2> /dev/null)" ] || return 0
+
+	need_space "$cache" 3
+	rm -rf "$source"
+	mkdir -p "$source/new"
+	step "download $1 $version" download_source "$1"
+	# Nothing is left to take off of Debian's patches.
+	# shellcheck disable=SC2016 # $0 is the other shell's
+	step "unpack $1" "$top/scripts/in-sysroot" sh -ec 'cd "$0"
+		dpkg-source --no-check --no-copy -x new/*.dsc tree
+		rm -rf tree/.pc new' "$in_cache/$1-source"
+	printf '%s\n' "$version" > "$source/version"
+}
+
+download_source() {
+	cd "$source/new"
+	"$top/scripts/apt" "$from" apt-get source --only-source --download-only "$1=$version"
+}
+
+# keep_newest DIR: the newest few in it; each edit makes one.
+keep_newest() {
+	find "$1" -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' | sort -rn | tail -n +11 |
+		cut -d' ' -f2 | (cd "$1" && xargs -r rm -rf --)
+}
+
 # step NAME COMMAND...: run COMMAND with its output in a log, show name, elapsed
 # time and the last line of the log; on failure the log's last lines.
 # The environment variable step_total is the expected number of lines.

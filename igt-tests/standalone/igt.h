@@ -65,6 +65,16 @@ void __igt_fail_assert(const char *domain, const char *file, const int line, con
 	for (; __igt_run_subtest(name, __FILE__, __LINE__) && \
 	     sigsetjmp(igt_subtest_jmpbuf, 1) == 0; igt_success())
 
+#define igt_subtest_f(...) \
+	for (char name_[256]; \
+	     snprintf(name_, sizeof(name_), __VA_ARGS__), \
+	     __igt_run_subtest(name_, __FILE__, __LINE__) && \
+	     sigsetjmp(igt_subtest_jmpbuf, 1) == 0; igt_success())
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array) ((int)(sizeof(array) / sizeof((array)[0])))
+#endif
+
 #define igt_subtest_with_dynamic(name) \
 	for (; __igt_run_subtest(name, __FILE__, __LINE__) && __igt_enter_dynamic_container() && \
 	     sigsetjmp(igt_subtest_jmpbuf, 1) == 0; igt_success())
