@@ -27,7 +27,9 @@ struct gl {
 /* The highest version that there is. False: not even the display. */
 static inline bool gl_open(struct gl *gl)
 {
+	/* The first that has profiles: what is compatible with it is as good. */
 	static const EGLint attribs[] = {
+		EGL_CONTEXT_MAJOR_VERSION, 3, EGL_CONTEXT_MINOR_VERSION, 2,
 		EGL_CONTEXT_OPENGL_PROFILE_MASK, EGL_CONTEXT_OPENGL_CORE_PROFILE_BIT, EGL_NONE
 	};
 

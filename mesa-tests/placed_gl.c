@@ -8,13 +8,18 @@
  * Functionality: coherent mappings
  * Test category: functionality test
  */
-#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <xf86drm.h>
+
+#include "drm_placed.h"
 #include "gl_context.h"
+#include "virtgpu_drm.h"
 
 IGT_TEST_DESCRIPTION("Persistent buffers, coherent and not, that the CPU and the GPU write and read");
 
@@ -223,6 +228,55 @@ static const struct writer {
 	{ "clear", write_clear, 512 },
 	{ "subdata", write_subdata, 512 },
 };
+
+static int open_gpu(void)
+{
+	for (int minor = 128; minor < 144; minor++) {
+		char path[32];
+		drmVersionPtr version;
+		bool found;
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/renderD%d", minor);
+		fd = open(path, O_RDWR);
+		if (fd < 0)
+			continue;
+		version = drmGetVersion(fd);
+		found = version && !strcmp(version->name, "virtio_gpu");
+		drmFreeVersion(version);
+		if (found)
+			return fd;
+		close(fd);
+	}
+	igt_assert_f(false, "no virtio_gpu\n");
+	return -1;
+}
+
+static uint64_t param(int fd, uint64_t which)
+{
+	uint64_t value = 0;
+	struct drm_virtgpu_getparam get = { .param = which, .value = (uintptr_t)&value };
+
+	return ioctl(fd, DRM_IOCTL_VIRTGPU_GETPARAM, &get) ? 0 : value;
+}
+
+/* The extension, and with it the versions that need it, where there is a way to keep it. */
+static void offered(void)
+{
+	struct drm_get_cap cap = { .capability = DRM_CAP_GEM_MMAP_PLACED };
+	bool blobs, tracks, has = epoxy_has_gl_extension("GL_ARB_buffer_storage");
+	int fd = open_gpu();
+
+	blobs = param(fd, VIRTGPU_PARAM_RESOURCE_BLOB) && param(fd, VIRTGPU_PARAM_HOST_VISIBLE);
+	tracks = !ioctl(fd, DRM_IOCTL_GET_CAP, &cap) &&
+		 cap.value & DRM_GEM_MMAP_PLACED_COHERENT;
+	close(fd);
+
+	igt_info("%s: the device has %s, the kernel %s\n", glGetString(GL_VERSION),
+		 blobs ? "blobs" : "no blobs", tracks ? "tracks" : "does not track");
+	igt_assert_eq(has, blobs || tracks);
+	igt_assert_eq(epoxy_gl_version(), has ? 45 : 43);
+}
 
 /* Stores are there when the GPU reads, whether it has read before or not. */
 static void stores(void)
@@ -603,19 +657,22 @@ igt_main {
 	igt_subtest("limit-impossible")
 		igt_assert_eq(with_limit("0x1000", limited_to_nothing), 0);
 
-	igt_fixture {
+	igt_fixture
 		igt_assert(gl_open(&gl));
+
+	/**
+	 * SUBTEST: offered
+	 * Description: There is OpenGL 4.5 where the device has blobs or the kernel tracks, and
+	 *		what there was before where it has neither
+	 */
+	igt_describe("There is OpenGL 4.5 where it can be");
+	igt_subtest("offered")
+		offered();
+
+	igt_fixture {
 		igt_require_f(epoxy_has_gl_extension("GL_ARB_buffer_storage"),
 			      "no GL_ARB_buffer_storage, but %s\n", glGetString(GL_VERSION));
 	}
-
-	/**
-	 * SUBTEST: version
-	 * Description: There is OpenGL 4.5
-	 */
-	igt_describe("There is OpenGL 4.5");
-	igt_subtest("version")
-		igt_assert_f(epoxy_gl_version() >= 45, "%s\n", glGetString(GL_VERSION));
 
 	/**
 	 * SUBTEST: stores

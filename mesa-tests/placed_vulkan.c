@@ -261,7 +261,7 @@ static void range(void)
 		vk_refused(vk_map_placed(&vk, &m, 0, PAGE, addr, &ptr));
 		assert_mapping(addr, RESERVED);
 		vk_free(&vk, &m);
-		igt_require_f(false, "memoryMapRangePlaced is not offered\n");
+		igt_require_f(false, "capability map-range is missing\n");
 	}
 
 	vk_ok(vkMapMemory(vk.device, m.memory, 0, VK_WHOLE_SIZE, 0, (void **)&normal));
