@@ -127,7 +127,7 @@ find_source() {
 }
 
 download_source() {
-	cd "$source/new"
+	cd "$source/new" || return
 	"$top/scripts/apt" "$from" apt-get source --only-source --download-only "$1=$version"
 }
 
