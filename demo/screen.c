@@ -3,7 +3,11 @@
 #include <signal.h>
 #include <stdarg.h>
 
+#include "placed_host.h"
 #include "screen.h"
+
+/* Seconds that the host is waited for. */
+#define PATIENCE 60
 
 void die(const char *format, ...)
 {
@@ -136,6 +140,38 @@ uint32_t screen_show(struct screen *screen)
 	return fb;
 }
 
+uint8_t *screen_dump(const struct screen *screen)
+{
+	unsigned int width, height;
+	int port = placed_open_host(), start = 0, ret;
+	char answer[256];
+	uint8_t *file;
+	size_t size;
+
+	if (port < 0)
+		die("nobody to ask for a screendump: run it in scripts/guest");
+	ret = placed_ask_port(port, "screendump", answer, sizeof(answer), PATIENCE);
+	if (ret || sscanf(answer, "go %zu", &size) != 1 || size > 1u << 30)
+		die("no screendump: %s", ret ? strerror(-ret) : answer);
+	file = calloc(1, size + 1);
+	if (!file)
+		die("no memory for a screendump");
+	ret = placed_read_host(port, file, size, PATIENCE);
+	if (ret)
+		die("no screendump: %s", strerror(-ret));
+	close(port);
+
+	/* One white space, and no more than that: the next byte may look like one. */
+	if (sscanf((char *)file, "P6 %u %u 255%n", &width, &height, &start) != 2 || !start++ ||
+	    start + width * height * 3ull != size)
+		die("the screendump is no picture");
+	if (width != screen->mode.hdisplay || height != screen->mode.vdisplay)
+		die("the screen has %ux%u pixels and not %ux%u", width, height,
+		    screen->mode.hdisplay, screen->mode.vdisplay);
+	memmove(file, file + start, size - start);
+	return file;
+}
+
 /* The screen goes blank when the last process with the device open ends. */
 void screen_stay(void)
 {
@@ -200,49 +236,39 @@ void draw_background(cairo_t *cr)
 	cairo_stroke(cr);
 }
 
-static void draw_facet(cairo_t *cr, const double points[][2], int count, double light)
+const struct facet cut_gem[CUT_GEM_FACETS] = {
+	/* Below the girdle, and above it. */
+	{ { { -150, -60 }, { -60, -60 }, { 0, 140 } }, 0.35 },
+	{ { { -150, -60 }, { -60, -60 }, { -85, -125 } }, 0.85 },
+	{ { { -60, -60 }, { 60, -60 }, { 0, 140 } }, 0.75 },
+	{ { { -60, -60 }, { 60, -60 }, { 0, -125 } }, 0.55 },
+	{ { { 60, -60 }, { 150, -60 }, { 0, 140 } }, 0.10 },
+	{ { { 60, -60 }, { 150, -60 }, { 85, -125 } }, 0.30 },
+	/* The stars between these. */
+	{ { { -85, -125 }, { 0, -125 }, { -60, -60 } }, 1.0 },
+	{ { { 0, -125 }, { 85, -125 }, { 60, -60 } }, 0.45 },
+};
+
+struct color facet_color(double light)
 {
-	cairo_move_to(cr, points[0][0], points[0][1]);
-	for (int i = 1; i < count; i++)
-		cairo_line_to(cr, points[i][0], points[i][1]);
-	cairo_close_path(cr);
-	cairo_set_source_rgb(cr, 0.20 + 0.35 * light, 0.35 + 0.55 * light, 0.70 + 0.30 * light);
-	cairo_fill_preserve(cr);
-	cairo_set_source_rgba(cr, 1, 1, 1, 0.35);
-	cairo_stroke(cr);
+	return (struct color){ 0.20 + 0.35 * light, 0.35 + 0.55 * light, 0.70 + 0.30 * light };
 }
 
 void draw_cut_gem(cairo_t *cr)
 {
-	static const double crown[][2] = {
-		{ -150, -60 }, { -85, -125 }, { 0, -125 }, { 85, -125 }, { 150, -60 },
-	};
-	static const double girdle[][2] = {
-		{ -150, -60 }, { -60, -60 }, { 60, -60 }, { 150, -60 },
-	};
-
 	cairo_set_line_width(cr, 1.5);
 	cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
-	for (int i = 0; i < 3; i++) {
-		static const double below[] = { 0.35, 0.75, 0.10 };
-		static const double above[] = { 0.85, 0.55, 0.30 };
-		const double pavilion[][2] = {
-			{ girdle[i][0], -60 }, { girdle[i + 1][0], -60 }, { 0, 140 },
-		};
-		const double kite[][2] = {
-			{ girdle[i][0], -60 }, { girdle[i + 1][0], -60 },
-			{ crown[i + 1][0], -125 },
-		};
+	for (int i = 0; i < CUT_GEM_FACETS; i++) {
+		const struct facet *facet = &cut_gem[i];
 
-		draw_facet(cr, pavilion, 3, below[i]);
-		draw_facet(cr, kite, 3, above[i]);
-	}
-	for (int i = 1; i < 3; i++) {
-		const double star[][2] = {
-			{ crown[i][0], -125 }, { crown[i + 1][0], -125 }, { girdle[i][0], -60 },
-		};
-
-		draw_facet(cr, star, 3, i == 1 ? 1.0 : 0.45);
+		cairo_move_to(cr, facet->points[0][0], facet->points[0][1]);
+		for (int j = 1; j < 3; j++)
+			cairo_line_to(cr, facet->points[j][0], facet->points[j][1]);
+		cairo_close_path(cr);
+		set_color(cr, facet_color(facet->light), 1);
+		cairo_fill_preserve(cr);
+		cairo_set_source_rgba(cr, 1, 1, 1, 0.35);
+		cairo_stroke(cr);
 	}
 }
 

@@ -39,6 +39,8 @@ void screen_open(struct screen *screen, int width, int height);
 void screen_create_framebuffer(struct screen *screen);
 /* Show the framebuffer. Returns its id. */
 uint32_t screen_show(struct screen *screen);
+/* What the host sees on the screen: red, green, blue of each pixel, row by row. To be freed. */
+uint8_t *screen_dump(const struct screen *screen);
 /* Stay in the background for ever, for the screen to stay as it is. */
 void __attribute__((noreturn)) screen_stay(void);
 
@@ -63,6 +65,18 @@ void draw_background(cairo_t *cr);
 void draw_cut_gem(cairo_t *cr);
 /* The same in rings. */
 void draw_gem(cairo_t *cr, double x, double y);
+
+/* The triangles that the gem is drawn of. */
+#define CUT_GEM_FACETS 8
+
+struct facet {
+	double points[3][2];
+	double light;
+};
+
+extern const struct facet cut_gem[CUT_GEM_FACETS];
+
+struct color facet_color(double light);
 
 /* Dies if the drawing has failed. */
 void end_drawing(cairo_t *cr);
