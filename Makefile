@@ -3,7 +3,7 @@
 # Each target is a script of its own, and each script sees to what it needs.
 .DEFAULT_GOAL := help
 
-run: ## everything from nothing to the main job: the demos, and their pictures; DEVICE=vmware
+run: ## everything from nothing to the main job: the demos, and their pictures; DEVICE=vmware, virgl or venus for others
 	@scripts/run $(if $(DEVICE),--device "$(DEVICE)")
 
 test: ## everything from nothing to all tests; SUITES="..." for some of them
