@@ -143,7 +143,7 @@ static void open_gl(struct demo *demo)
 
 	demo->gbm = gbm_create_device(demo->screen.fd);
 	if (!demo->gbm)
-		die("no GBM device: %s", strerror(errno));
+		die("no OpenGL on this device: run it with scripts/run --device virgl");
 	demo->display = eglGetPlatformDisplayEXT(EGL_PLATFORM_GBM_KHR, demo->gbm, NULL);
 	if (demo->display == EGL_NO_DISPLAY || !eglInitialize(demo->display, NULL, NULL) ||
 	    !eglBindAPI(EGL_OPENGL_API))
