@@ -130,6 +130,12 @@ static unsigned long address_of(const struct drm_placed_track *track,
 	return vma->vm_start + ((page + drm_placed_start(track) - vma->vm_pgoff) << PAGE_SHIFT);
 }
 
+/* Is there nothing to do to an entry? Most entries that a scan looks at are so. */
+static __always_inline bool is_quiet(pte_t pte, enum drm_placed_action action)
+{
+	return !pte_dirty(pte) && (action == DRM_PLACED_KEEP || !pte_write(pte));
+}
+
 /* Take the dirty bit of an entry, and do what the action says. Returns the bit. */
 static bool take_pte(struct drm_placed_flush *flush, pte_t *pte, unsigned long addr,
 		     enum drm_placed_action action)
@@ -137,9 +143,7 @@ static bool take_pte(struct drm_placed_flush *flush, pte_t *pte, unsigned long a
 	struct vm_area_struct *vma = flush->vma;
 	pte_t old, new = ptep_get(pte);
 
-	if (!pte_dirty(new) && (action == DRM_PLACED_KEEP || !pte_write(new)))
-		return false;
-	if (!pte_present(new))
+	if (is_quiet(new, action) || !pte_present(new))
 		return false;
 
 	old = ptep_modify_prot_start(vma, addr, pte);
@@ -152,6 +156,39 @@ static bool take_pte(struct drm_placed_flush *flush, pte_t *pte, unsigned long a
 	flush_add(flush, addr, addr + PAGE_SIZE);
 
 	return pte_dirty(old);
+}
+
+/* Is one of eight dirty? Not ||: so that it is one test. */
+#define TOGETHER	8
+
+static __always_inline bool any_dirty(pte_t *ptes)
+{
+	return pte_dirty(ptep_get(ptes)) | pte_dirty(ptep_get(ptes + 1)) |
+	       pte_dirty(ptep_get(ptes + 2)) | pte_dirty(ptep_get(ptes + 3)) |
+	       pte_dirty(ptep_get(ptes + 4)) | pte_dirty(ptep_get(ptes + 5)) |
+	       pte_dirty(ptep_get(ptes + 6)) | pte_dirty(ptep_get(ptes + 7));
+}
+
+/*
+ * Which of the entries whose bits are set, from ptes on, are dirty? Most are not, and
+ * what a look at those costs decides what it costs to leave pages open.
+ */
+static unsigned long dirty_among(pte_t *ptes, unsigned long open)
+{
+	unsigned long dirty = 0;
+	unsigned int i;
+
+	if (open == ~0ul) {
+		open = 0;
+		for (i = 0; i < BITS_PER_LONG; i += TOGETHER)
+			if (any_dirty(ptes + i))
+				open |= GENMASK(TOGETHER - 1, 0) << i;
+	}
+
+	for (; open; open &= open - 1)
+		if (pte_dirty(ptep_get(ptes + __ffs(open))))
+			dirty |= open & -open;
+	return dirty;
 }
 
 /*
@@ -173,6 +210,10 @@ static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 			open &= BITMAP_FIRST_WORD_MASK(first);
 		if (base + BITS_PER_LONG > last)
 			open &= BITMAP_LAST_WORD_MASK(last);
+
+		/* The first entry of the word may be in front of ptes, its bit is clear then. */
+		if (action == DRM_PLACED_KEEP && open)
+			open = dirty_among(ptes + (int)(base - first), open);
 
 		for (; open; open &= open - 1) {
 			unsigned int page = base + __ffs(open);
