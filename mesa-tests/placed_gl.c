@@ -640,6 +640,24 @@ static int limited_to_nothing(void)
 	return 0;
 }
 
+/* What is no address is no limit. */
+static int not_limited(void)
+{
+	struct gl in_child;
+	GLuint buffer;
+	void *ptr;
+
+	if (!gl_open(&in_child))
+		return 1;
+	glCreateBuffers(1, &buffer);
+	glNamedBufferStorage(buffer, SIZE, NULL, GL_MAP_WRITE_BIT | COHERENT);
+	ptr = glMapNamedBufferRange(buffer, 0, SIZE, GL_MAP_WRITE_BIT | COHERENT);
+	if (!ptr || glGetError())
+		return 2;
+	gl_close(&in_child);
+	return (uintptr_t)ptr >= 1ull << 32 ? 0 : 3;
+}
+
 igt_main {
 	/**
 	 * SUBTEST: limit
@@ -656,6 +674,18 @@ igt_main {
 	igt_describe("A limit that leaves no room is GL_OUT_OF_MEMORY, and nothing is mapped");
 	igt_subtest("limit-impossible")
 		igt_assert_eq(with_limit("0x1000", limited_to_nothing), 0);
+
+	/**
+	 * SUBTEST: limit-nonsense
+	 * Description: A limit that is no address is ignored
+	 */
+	igt_describe("A limit that is no address is ignored");
+	igt_subtest("limit-nonsense") {
+		igt_assert_eq(with_limit("4G", not_limited), 0);
+		igt_assert_eq(with_limit("-1", not_limited), 0);
+		igt_assert_eq(with_limit("99999999999999999999", not_limited), 0);
+		igt_assert_eq(with_limit("", not_limited), 0);
+	}
 
 	igt_fixture
 		igt_assert(gl_open(&gl));
