@@ -23,7 +23,7 @@
 
 static void add(struct drm_rect *rects, unsigned int *n, u32 x, u32 y, u32 width, u32 height)
 {
-	rects[(*n)++] = (struct drm_rect)DRM_RECT_INIT(x, y, width, height);
+	rects[(*n)++] = DRM_RECT_INIT(x, y, width, height);
 }
 
 /**
