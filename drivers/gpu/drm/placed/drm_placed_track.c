@@ -139,6 +139,7 @@ static struct drm_placed_chunk *get_chunk(struct drm_placed_track *track, unsign
 	if (!chunk)
 		return NULL;
 
+	chunk->index = index;
 	if (xa_err(xa_store(&track->chunks, index, chunk, GFP_KERNEL_ACCOUNT))) {
 		kfree(chunk);
 		return NULL;
@@ -147,32 +148,30 @@ static struct drm_placed_chunk *get_chunk(struct drm_placed_track *track, unsign
 	return chunk;
 }
 
-static void activate(struct drm_placed_track *track, unsigned long index,
-		     struct drm_placed_chunk *chunk)
+static void activate(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
 {
 	lockdep_assert_held(&track->lock);
 
-	if (xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
+	if (xa_get_mark(&track->chunks, chunk->index, DRM_PLACED_ACTIVE))
 		return;
 
-	xa_set_mark(&track->chunks, index, DRM_PLACED_ACTIVE);
+	xa_set_mark(&track->chunks, chunk->index, DRM_PLACED_ACTIVE);
 	track->states[chunk->policy.state]++;
 	WRITE_ONCE(track->active, track->active + 1);
 }
 
-static void deactivate(struct drm_placed_track *track, unsigned long index,
-		       struct drm_placed_chunk *chunk)
+static void deactivate(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
 {
 	lockdep_assert_held(&track->lock);
 
-	xa_clear_mark(&track->chunks, index, DRM_PLACED_ACTIVE);
+	xa_clear_mark(&track->chunks, chunk->index, DRM_PLACED_ACTIVE);
 	track->states[chunk->policy.state]--;
 	WRITE_ONCE(track->active, track->active - 1);
 }
 
 /* The policy may have changed the state of an active chunk. */
-static void note_state(struct drm_placed_track *track, unsigned long index,
-		       struct drm_placed_chunk *chunk, enum drm_placed_state before)
+static void note_state(struct drm_placed_track *track, struct drm_placed_chunk *chunk,
+		       enum drm_placed_state before)
 {
 	enum drm_placed_state now = chunk->policy.state;
 
@@ -181,7 +180,7 @@ static void note_state(struct drm_placed_track *track, unsigned long index,
 	if (now == before)
 		return;
 
-	trace_drm_placed_chunk(track->obj, index, before, now);
+	trace_drm_placed_chunk(track->obj, chunk->index, before, now);
 	track->states[before]--;
 	track->states[now]++;
 	track->stats.changes++;
@@ -220,15 +219,21 @@ static void end_runs(struct drm_placed_track *track, struct drm_placed_runs *run
 
 /*
  * Take what mappings that went away left in chunk->dirty. After the walk: what
- * the walk did not find because it had been moved is here by now.
+ * the walk did not find because it had been moved is here by now. Returns whether
+ * a page was found dirty, here or there.
  */
-static void join_dirty(struct drm_placed_chunk *chunk)
+static bool join_dirty(struct drm_placed_chunk *chunk)
 {
+	unsigned long any = 0;
 	unsigned int i;
 
-	for (i = 0; i < BITS_TO_LONGS(DRM_PLACED_CHUNK); i++)
+	for (i = 0; i < BITS_TO_LONGS(DRM_PLACED_CHUNK); i++) {
 		if (READ_ONCE(chunk->dirty[i]))
 			chunk->found[i] |= xchg(&chunk->dirty[i], 0);
+		any |= chunk->found[i];
+	}
+
+	return any;
 }
 
 /* Which pages are still open, after what the walk did to those that were? */
@@ -247,22 +252,26 @@ static void close_pages(struct drm_placed_chunk *chunk)
 }
 
 /*
- * The end of a chunk's collection: count, let the policy know, drop it from the
- * active ones if nothing can be stored to it any more.
+ * The end of a chunk's collection: put together what was found, count, let the policy
+ * know. Returns how many pages were found dirty.
  */
-static unsigned int settle_chunk(struct drm_placed_track *track, unsigned long index,
-				 struct drm_placed_chunk *chunk)
+static unsigned int settle_chunk(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
 {
 	unsigned int scanned = bitmap_weight(chunk->open, DRM_PLACED_CHUNK);
-	unsigned int dirty = bitmap_weight(chunk->found, DRM_PLACED_CHUNK);
-	unsigned int fresh = bitmap_weight_andnot(chunk->found, chunk->last, DRM_PLACED_CHUNK);
 	enum drm_placed_state before = chunk->policy.state;
+	unsigned int dirty = 0, fresh = 0;
+
+	/* Most chunks are clean. */
+	if (join_dirty(chunk)) {
+		dirty = bitmap_weight(chunk->found, DRM_PLACED_CHUNK);
+		fresh = bitmap_weight_andnot(chunk->found, chunk->last, DRM_PLACED_CHUNK);
+	}
 
 	bitmap_copy(chunk->last, chunk->found, DRM_PLACED_CHUNK);
 	close_pages(chunk);
 	drm_placed_policy_collected(&track->policy, &chunk->policy, chunk->action, scanned,
-				    dirty, fresh, drm_placed_chunk_pages(track, index));
-	note_state(track, index, chunk, before);
+				    dirty, fresh, drm_placed_chunk_pages(track, chunk->index));
+	note_state(track, chunk, before);
 
 	track->stats.scanned += scanned;
 	track->stats.dirty += dirty;
@@ -270,11 +279,9 @@ static unsigned int settle_chunk(struct drm_placed_track *track, unsigned long i
 }
 
 /* Map a chunk that is written whole again and again by one entry. */
-static void make_huge(struct drm_placed_track *track, unsigned long index,
-		      struct drm_placed_chunk *chunk)
+static void make_huge(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
 {
 	enum drm_placed_state before = chunk->policy.state;
-
 	bool done;
 
 	if (before == DRM_PLACED_HUGE ||
@@ -285,20 +292,20 @@ static void make_huge(struct drm_placed_track *track, unsigned long index,
 	if (drm_placed_track_moves(track))
 		dma_resv_assert_held(track->obj->resv);
 	drm_placed_sparse_begin(track->obj, 0, 0, NULL);
-	done = drm_placed_huge_suits(track, index) && drm_placed_huge_collapse(track, index);
+	done = drm_placed_huge_suits(track, chunk->index) &&
+	       drm_placed_huge_collapse(track, chunk->index);
 	drm_placed_sparse_end(track->obj);
 	if (!done)
 		return;
 
 	drm_placed_policy_huge(&chunk->policy);
-	note_state(track, index, chunk, before);
+	note_state(track, chunk, before);
 }
 
 /* Keep back the pages of a chunk outside of [first, last]. */
-static void keep_back(struct drm_placed_chunk *chunk, unsigned long index,
-		      pgoff_t first, pgoff_t last)
+static void keep_back(struct drm_placed_chunk *chunk, pgoff_t first, pgoff_t last)
 {
-	pgoff_t base = index * DRM_PLACED_CHUNK;
+	pgoff_t base = chunk->index * DRM_PLACED_CHUNK;
 	unsigned int page;
 
 	if (first <= base && last >= base + DRM_PLACED_CHUNK - 1)
@@ -312,18 +319,51 @@ static void keep_back(struct drm_placed_chunk *chunk, unsigned long index,
 	}
 }
 
-/* Ask what to do with each active chunk, and do it in all mappings. */
-static void walk_active(struct drm_placed_track *track)
+/*
+ * Link the active chunks, in order. They are gone through three times, and an
+ * xarray that may be changed meanwhile is searched from its root for each entry.
+ */
+static struct drm_placed_chunk *link_active(struct drm_placed_track *track)
 {
-	struct drm_placed_chunk *chunk;
-	unsigned long index;
+	struct drm_placed_chunk *first, **link = &first, *chunk;
+	XA_STATE(xas, &track->chunks, 0);
 
-	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+	lockdep_assert_held(&track->lock);
+
+	rcu_read_lock();
+	xas_for_each_marked(&xas, chunk, ULONG_MAX, DRM_PLACED_ACTIVE) {
+		*link = chunk;
+		link = &chunk->next;
+	}
+	rcu_read_unlock();
+
+	*link = NULL;
+	return first;
+}
+
+/*
+ * Ask what to do with each active chunk, and do it in all mappings. Returns them,
+ * linked.
+ */
+static struct drm_placed_chunk *walk_active(struct drm_placed_track *track)
+{
+	struct drm_placed_chunk *first = link_active(track), *chunk;
+
+	for (chunk = first; chunk; chunk = chunk->next) {
 		chunk->action = drm_placed_policy_collect(&track->policy, &chunk->policy);
 		bitmap_zero(chunk->found, DRM_PLACED_CHUNK);
 	}
 
 	drm_placed_walk_collect(track);
+	return first;
+}
+
+/* Add what was found in a chunk. */
+static void add_found(struct drm_placed_track *track, struct drm_placed_runs *runs,
+		      struct drm_placed_chunk *chunk)
+{
+	drm_placed_runs_add_bitmap(runs, chunk->index * DRM_PLACED_CHUNK, chunk->found,
+				   drm_placed_chunk_pages(track, chunk->index));
 }
 
 /* Everything is sent, so no page is dirty any more; the walk cleans them. */
@@ -354,7 +394,7 @@ static void collect_all(struct drm_placed_track *track, struct drm_placed_runs *
 unsigned long drm_placed_collect(struct drm_gem_object *obj, pgoff_t first, pgoff_t count)
 {
 	struct drm_placed_track *track = track_of(obj);
-	unsigned long index, dirty = 0, changes;
+	unsigned long dirty = 0, changes;
 	struct drm_placed_chunk *chunk;
 	struct drm_placed_runs runs;
 	bool all;
@@ -365,25 +405,25 @@ unsigned long drm_placed_collect(struct drm_gem_object *obj, pgoff_t first, pgof
 	mutex_lock(&track->lock);
 	changes = track->stats.changes;
 	runs = begin_runs(track);
-	walk_active(track);
+	chunk = walk_active(track);
 
 	all = track->all_dirty;
 	if (all)
 		collect_all(track, &runs);
 
-	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
-		join_dirty(chunk);
-		dirty += settle_chunk(track, index, chunk);
-		if (!all) {
-			keep_back(chunk, index, first, first + count - 1);
-			drm_placed_runs_add_bitmap(&runs, index * DRM_PLACED_CHUNK, chunk->found,
-						   drm_placed_chunk_pages(track, index));
+	for (; chunk; chunk = chunk->next) {
+		unsigned int found = settle_chunk(track, chunk);
+
+		if (found && !all) {
+			keep_back(chunk, first, first + count - 1);
+			add_found(track, &runs, chunk);
 		}
+		dirty += found;
 		if (bitmap_empty(chunk->open, DRM_PLACED_CHUNK) &&
 		    bitmap_empty(chunk->dirty, DRM_PLACED_CHUNK))
-			deactivate(track, index, chunk);
+			deactivate(track, chunk);
 		else
-			make_huge(track, index, chunk);
+			make_huge(track, chunk);
 	}
 
 	end_runs(track, &runs);
@@ -413,13 +453,13 @@ void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 		      struct drm_placed_runs *runs)
 {
 	struct drm_placed_track *track = track_of(obj);
-	struct drm_placed_chunk *chunk;
-	unsigned long index;
+	struct drm_placed_chunk *active, *chunk;
 	unsigned int i;
 
 	mutex_lock(&track->lock);
 
-	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+	active = link_active(track);
+	for (chunk = active; chunk; chunk = chunk->next) {
 		chunk->action = DRM_PLACED_KEEP;
 		bitmap_zero(chunk->found, DRM_PLACED_CHUNK);
 	}
@@ -428,7 +468,9 @@ void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 	if (track->all_dirty)
 		drm_placed_runs_add(runs, first, count);
 
-	xa_for_each_marked(&track->chunks, index, chunk, DRM_PLACED_ACTIVE) {
+	for (chunk = active; chunk; chunk = chunk->next) {
+		pgoff_t base = chunk->index * DRM_PLACED_CHUNK;
+
 		join_dirty(chunk);
 		for_each_set_bit(i, chunk->found, DRM_PLACED_CHUNK)
 			set_bit(i, chunk->dirty);
@@ -436,11 +478,9 @@ void drm_placed_query(struct drm_gem_object *obj, pgoff_t first, pgoff_t count,
 			continue;
 
 		for_each_set_bit(i, chunk->found, DRM_PLACED_CHUNK)
-			if (index * DRM_PLACED_CHUNK + i < first ||
-			    index * DRM_PLACED_CHUNK + i >= first + count)
+			if (base + i < first || base + i >= first + count)
 				__clear_bit(i, chunk->found);
-		drm_placed_runs_add_bitmap(runs, index * DRM_PLACED_CHUNK, chunk->found,
-					   drm_placed_chunk_pages(track, index));
+		add_found(track, runs, chunk);
 	}
 	drm_placed_runs_end(runs);
 
@@ -585,27 +625,25 @@ int drm_placed_take_error(struct drm_gem_object *obj)
 }
 
 /* Send what a chunk has, so that reading it back loses no store. */
-static void send_chunk(struct drm_placed_track *track, unsigned long index,
-		       struct drm_placed_chunk *chunk)
+static void send_chunk(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
 {
 	struct drm_placed_runs runs = begin_runs(track);
 	enum drm_placed_state before;
 
-	if (!xa_get_mark(&track->chunks, index, DRM_PLACED_ACTIVE))
+	if (!xa_get_mark(&track->chunks, chunk->index, DRM_PLACED_ACTIVE))
 		return;
 
 	bitmap_zero(chunk->found, DRM_PLACED_CHUNK);
-	drm_placed_walk_close(track, index);
+	drm_placed_walk_close(track, chunk);
 	join_dirty(chunk);
-	drm_placed_runs_add_bitmap(&runs, index * DRM_PLACED_CHUNK, chunk->found,
-				   drm_placed_chunk_pages(track, index));
+	add_found(track, &runs, chunk);
 	end_runs(track, &runs);
 
 	bitmap_zero(chunk->open, DRM_PLACED_CHUNK);
 	before = chunk->policy.state;
 	chunk->policy = (struct drm_placed_policy_chunk) {};
-	note_state(track, index, chunk, before);
-	deactivate(track, index, chunk);
+	note_state(track, chunk, before);
+	deactivate(track, chunk);
 }
 
 /* Of an object that the device does not have yet, nothing can be read back. */
@@ -650,7 +688,7 @@ static int begin_read_back(struct drm_placed_track *track, unsigned long index,
 		unsigned int pages = drm_placed_chunk_pages(track, index);
 
 		send_unsent(track);
-		send_chunk(track, index, chunk);
+		send_chunk(track, chunk);
 		chunk->reading = track->generation;
 		/* Nobody discards what a fence is out for: it stays after the end. */
 		fence = ERR_PTR(drm_placed_sparse_begin(obj, index * DRM_PLACED_CHUNK, pages,
@@ -877,11 +915,11 @@ static vm_fault_t open_pages(struct vm_fault *vmf, struct drm_placed_track *trac
 	enum drm_placed_state before;
 	vm_fault_t ret;
 
-	activate(track, index, chunk);
+	activate(track, chunk);
 	before = chunk->policy.state;
 	window = drm_placed_policy_fault(&track->policy, &chunk->policy, page % DRM_PLACED_CHUNK,
 					 drm_placed_chunk_pages(track, index));
-	note_state(track, index, chunk, before);
+	note_state(track, chunk, before);
 
 	if (drm_placed_is_pages_vma(vmf->vma)) {
 		window = (struct drm_placed_window) { page % DRM_PLACED_CHUNK, 1 };
@@ -904,7 +942,7 @@ static void open_huge(struct drm_placed_track *track, unsigned long index,
 {
 	bool idle = !track->active;
 
-	activate(track, index, chunk);
+	activate(track, chunk);
 	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
 	bitmap_fill(chunk->open, DRM_PLACED_CHUNK);
 	note_fault(track, index * DRM_PLACED_CHUNK, index * DRM_PLACED_CHUNK, DRM_PLACED_CHUNK,
@@ -1126,7 +1164,7 @@ static void mark_fresh(struct drm_placed_track *track, unsigned long index,
 	if (bitmap_empty(fresh, DRM_PLACED_CHUNK) || chunk->generation != track->generation)
 		return;
 
-	activate(track, index, chunk);
+	activate(track, chunk);
 	for_each_set_bit(page, fresh, DRM_PLACED_CHUNK)
 		set_bit(page, chunk->dirty);
 }
@@ -1318,7 +1356,7 @@ static int populate_chunk(struct drm_placed_track *track, struct vm_area_struct 
 		goto out;
 
 	if (write)
-		activate(track, index, chunk);
+		activate(track, chunk);
 	xa_set_mark(&track->chunks, index, DRM_PLACED_MAPPED);
 	if (drm_placed_walk_map(track, vma, index, &window, addr, write, false) & VM_FAULT_OOM)
 		ret = -ENOMEM;

@@ -72,6 +72,16 @@ enum drm_placed_answer {
  * Allocated when one of its pages is first touched, freed with the object.
  */
 struct drm_placed_chunk {
+	/** @index: number of the chunk in its object. Constant. */
+	unsigned long index;
+
+	/**
+	 * @next: the next of the active chunks, in order, as they were when a
+	 * collection began. Means something until &drm_placed_track.lock is
+	 * dropped, with which it is protected.
+	 */
+	struct drm_placed_chunk *next;
+
 	/**
 	 * @open: pages that some mapping may have a writable entry of.
 	 *
@@ -269,7 +279,7 @@ vm_fault_t drm_placed_track_pages_mkwrite(struct vm_fault *vmf);
 
 /* drm_placed_walk.c */
 void drm_placed_walk_collect(struct drm_placed_track *track);
-void drm_placed_walk_close(struct drm_placed_track *track, unsigned long index);
+void drm_placed_walk_close(struct drm_placed_track *track, struct drm_placed_chunk *chunk);
 void drm_placed_walk_zap(struct drm_placed_track *track, struct vm_area_struct *vma,
 			 unsigned long start, unsigned long end);
 void drm_placed_walk_forget(struct drm_placed_track *track);

@@ -137,8 +137,8 @@ static __always_inline bool is_quiet(pte_t pte, enum drm_placed_action action)
 }
 
 /* Take the dirty bit of an entry, and do what the action says. Returns the bit. */
-static bool take_pte(struct drm_placed_flush *flush, pte_t *pte, unsigned long addr,
-		     enum drm_placed_action action)
+static __always_inline bool take_pte(struct drm_placed_flush *flush, pte_t *pte,
+				     unsigned long addr, enum drm_placed_action action)
 {
 	struct vm_area_struct *vma = flush->vma;
 	pte_t old, new = ptep_get(pte);
@@ -148,14 +148,19 @@ static bool take_pte(struct drm_placed_flush *flush, pte_t *pte, unsigned long a
 
 	old = ptep_modify_prot_start(vma, addr, pte);
 	new = pte_mkclean(old);
-	if ((action == DRM_PLACED_CLOSE ||
-	     (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old))) &&
-	    !drm_placed_broken(flush->track->obj->dev, CLOSE))
+	if (action == DRM_PLACED_CLOSE || (action == DRM_PLACED_CLOSE_CLEAN && !pte_dirty(old)))
 		new = pte_wrprotect(new);
 	ptep_modify_prot_commit(vma, addr, pte, old, new);
 	flush_add(flush, addr, addr + PAGE_SIZE);
 
 	return pte_dirty(old);
+}
+
+/* What to do to entries, unless a test has switched off that they are closed. */
+static enum drm_placed_action working(const struct drm_placed_flush *flush,
+				      enum drm_placed_action action)
+{
+	return drm_placed_broken(flush->track->obj->dev, CLOSE) ? DRM_PLACED_KEEP : action;
 }
 
 /* Is one of eight dirty? Not ||: so that it is one test. */
@@ -202,10 +207,13 @@ static void take_ptes(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 {
 	unsigned int word;
 
+	action = working(flush, action);
 	for (word = BIT_WORD(first); word <= BIT_WORD(last - 1); word++) {
-		unsigned int base = word * BITS_PER_LONG;
 		unsigned long open = READ_ONCE(chunk->open[word]);
+		unsigned int base = word * BITS_PER_LONG;
 
+		if (!open)
+			continue;
 		if (base < first)
 			open &= BITMAP_FIRST_WORD_MASK(first);
 		if (base + BITS_PER_LONG > last)
@@ -264,14 +272,13 @@ static bool is_huge(pmd_t pmd)
  * do not hold the tracker's lock; without, to chunk->found.
  */
 static void take_chunk(struct drm_placed_track *track, struct drm_placed_flush *flush,
-		       struct drm_placed_chunk *chunk, unsigned long index,
-		       unsigned long start, unsigned long end,
+		       struct drm_placed_chunk *chunk, unsigned long start, unsigned long end,
 		       enum drm_placed_action action, bool harvest)
 {
 	struct vm_area_struct *vma = flush->vma;
 	DECLARE_BITMAP(harvested, DRM_PLACED_CHUNK);
 	unsigned long *found = harvest ? harvested : chunk->found;
-	pgoff_t base = index * DRM_PLACED_CHUNK;
+	pgoff_t base = chunk->index * DRM_PLACED_CHUNK;
 	unsigned long next;
 
 	/* A mapping need not be aligned as its object is: two tables, at most. */
@@ -325,6 +332,31 @@ static bool is_tracked(const struct drm_placed_track *track, struct vm_area_stru
 	return vma->vm_ops == &track->vm_ops && vma->vm_flags & VM_MAYWRITE;
 }
 
+/* The first active chunk that has one of pages [first, last], or NULL. */
+static struct drm_placed_chunk *first_chunk(struct drm_placed_track *track, pgoff_t first,
+					    pgoff_t last)
+{
+	unsigned long index = first / DRM_PLACED_CHUNK;
+
+	return xa_find(&track->chunks, &index, last / DRM_PLACED_CHUNK, DRM_PLACED_ACTIVE);
+}
+
+/* The active chunk that follows, if it has one of the pages up to last, or NULL. */
+static struct drm_placed_chunk *next_chunk(struct drm_placed_track *track,
+					   struct drm_placed_chunk *chunk, pgoff_t last,
+					   bool harvest)
+{
+	unsigned long index = chunk->index;
+
+	/* Without the tracker's lock, links are somebody else's. */
+	if (harvest)
+		return xa_find_after(&track->chunks, &index, last / DRM_PLACED_CHUNK,
+				     DRM_PLACED_ACTIVE);
+
+	chunk = chunk->next;
+	return chunk && chunk->index <= last / DRM_PLACED_CHUNK ? chunk : NULL;
+}
+
 /* All active chunks, or one, in [start, end) of one mapping. */
 static void take_vma(struct drm_placed_track *track, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end, bool harvest)
@@ -333,20 +365,16 @@ static void take_vma(struct drm_placed_track *track, struct vm_area_struct *vma,
 	pgoff_t last = page_of(track, vma, end - 1);
 	struct drm_placed_flush flush;
 	struct drm_placed_chunk *chunk;
-	unsigned long index;
 
 	flush_begin(&flush, track, vma, start, end);
 
-	index = first / DRM_PLACED_CHUNK;
-	for (chunk = xa_find(&track->chunks, &index, last / DRM_PLACED_CHUNK, DRM_PLACED_ACTIVE);
-	     chunk;
-	     chunk = xa_find_after(&track->chunks, &index, last / DRM_PLACED_CHUNK,
-				   DRM_PLACED_ACTIVE)) {
-		pgoff_t from = max_t(pgoff_t, first, index * DRM_PLACED_CHUNK);
-		pgoff_t to = min_t(pgoff_t, last,
-				   index * DRM_PLACED_CHUNK + DRM_PLACED_CHUNK - 1);
+	for (chunk = first_chunk(track, first, last); chunk;
+	     chunk = next_chunk(track, chunk, last, harvest)) {
+		pgoff_t base = chunk->index * DRM_PLACED_CHUNK;
+		pgoff_t from = max_t(pgoff_t, first, base);
+		pgoff_t to = min_t(pgoff_t, last, base + DRM_PLACED_CHUNK - 1);
 
-		take_chunk(track, &flush, chunk, index, address_of(track, vma, from),
+		take_chunk(track, &flush, chunk, address_of(track, vma, from),
 			   address_of(track, vma, to) + PAGE_SIZE,
 			   harvest ? DRM_PLACED_CLOSE : chunk->action, harvest);
 	}
@@ -423,7 +451,7 @@ static void take_slot(struct drm_placed_flush *flush, struct drm_placed_chunk *c
 	if (!pte)
 		return;
 
-	if (take_pte(flush, pte, addr, chunk->action))
+	if (take_pte(flush, pte, addr, working(flush, chunk->action)))
 		__set_bit(page, chunk->found);
 	pte_unmap_unlock(pte, ptl);
 }
@@ -435,7 +463,6 @@ static void take_window(struct drm_placed_track *track, struct vm_area_struct *v
 	struct drm_placed_slots *slots = drm_placed_view_slots(drm_placed_view_of(vma));
 	struct drm_placed_flush flush;
 	struct drm_placed_chunk *chunk;
-	unsigned long index;
 	unsigned int page;
 	u32 slot;
 
@@ -443,13 +470,11 @@ static void take_window(struct drm_placed_track *track, struct vm_area_struct *v
 		return;
 
 	flush_begin(&flush, track, vma, vma->vm_start, vma->vm_end);
-	index = first / DRM_PLACED_CHUNK;
-	for (chunk = xa_find(&track->chunks, &index, last / DRM_PLACED_CHUNK, DRM_PLACED_ACTIVE);
-	     chunk;
-	     chunk = xa_find_after(&track->chunks, &index, last / DRM_PLACED_CHUNK,
-				   DRM_PLACED_ACTIVE))
+	for (chunk = first_chunk(track, first, last); chunk;
+	     chunk = next_chunk(track, chunk, last, false))
 		for_each_set_bit(page, chunk->open, DRM_PLACED_CHUNK)
-			for (slot = drm_placed_slots_first(slots, index * DRM_PLACED_CHUNK + page);
+			for (slot = drm_placed_slots_first(slots,
+							   chunk->index * DRM_PLACED_CHUNK + page);
 			     slot != DRM_PLACED_NO_SLOT;
 			     slot = drm_placed_slots_next(slots, slot))
 				take_slot(&flush, chunk, page, slot);
@@ -591,8 +616,9 @@ static void take_mappings(struct drm_placed_track *track, pgoff_t first, pgoff_t
  * &drm_placed_chunk.dirty, which the caller reads afterwards. Stores that
  * happen after the call to pages that are still open make them dirty again.
  *
- * Locking: &drm_placed_track.lock is held. Takes i_mmap_rwsem for reading and
- * page table locks; may sleep.
+ * Locking: &drm_placed_track.lock is held, since the active chunks were linked by
+ * &drm_placed_chunk.next. Takes i_mmap_rwsem for reading and page table locks; may
+ * sleep.
  */
 void drm_placed_walk_collect(struct drm_placed_track *track)
 {
@@ -603,17 +629,17 @@ EXPORT_SYMBOL_GPL(drm_placed_walk_collect);
 /**
  * drm_placed_walk_close - protect all pages of a chunk
  * @track: the tracker
- * @index: number of the chunk, which is active
+ * @chunk: the chunk, which is active
  *
  * As drm_placed_walk_collect() for one chunk, with %DRM_PLACED_CLOSE.
  */
-void drm_placed_walk_close(struct drm_placed_track *track, unsigned long index)
+void drm_placed_walk_close(struct drm_placed_track *track, struct drm_placed_chunk *chunk)
 {
-	struct drm_placed_chunk *chunk = xa_load(&track->chunks, index);
-	pgoff_t first = index * DRM_PLACED_CHUNK;
+	pgoff_t first = chunk->index * DRM_PLACED_CHUNK;
 
 	chunk->action = DRM_PLACED_CLOSE;
-	take_mappings(track, first, first + drm_placed_chunk_pages(track, index) - 1);
+	chunk->next = NULL;
+	take_mappings(track, first, first + drm_placed_chunk_pages(track, chunk->index) - 1);
 }
 EXPORT_SYMBOL_GPL(drm_placed_walk_close);
 
@@ -754,19 +780,31 @@ static void open_pte(struct drm_placed_track *track, struct vm_area_struct *vma,
 		return;
 	}
 
-	if (!write || !pte_present(old) || (pte_write(old) && !fault))
+	/* Neighbours were done by open_present_pte(), if they are there. */
+	if (!write || !fault || !pte_present(old))
 		return;
 
-	new = pte_mkwrite(pte_mkyoung(old), vma);
-	if (!fault) {
-		/* Read-only so far: there is nothing that the CPU could set but young. */
-		set_pte_at(vma->vm_mm, at, pte, new);
-		return;
-	}
-
-	new = pte_mkdirty(new);
+	new = pte_mkdirty(pte_mkwrite(pte_mkyoung(old), vma));
 	if (ptep_set_access_flags(vma, at, pte, new, 1))
 		update_mmu_cache(vma, at, pte);
+}
+
+/*
+ * As open_pte(), for an entry that is there and is not what faulted: most are so when
+ * a chunk is opened whole. Returns false if there is none.
+ */
+static __always_inline bool open_present_pte(struct vm_area_struct *vma, unsigned long at,
+					     pte_t *pte, bool write)
+{
+	pte_t old = ptep_get(pte);
+
+	if (!pte_present(old))
+		return false;
+
+	/* Read-only so far: there is nothing that the CPU could set but young. */
+	if (write && !pte_write(old))
+		set_pte_at(vma->vm_mm, at, pte, pte_mkwrite(pte_mkyoung(old), vma));
+	return true;
 }
 
 /**
@@ -800,7 +838,7 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	unsigned long start, end, at;
 	spinlock_t *ptl;
 	pgprot_t prot = {};
-	pte_t *ptes;
+	pte_t *ptes, *pte;
 	pgoff_t page;
 	pmd_t *pmd;
 
@@ -826,9 +864,12 @@ vm_fault_t drm_placed_walk_map(struct drm_placed_track *track, struct vm_area_st
 	if (!ptes)
 		return VM_FAULT_OOM;
 
-	for (at = start; at < end; at += PAGE_SIZE, page++)
-		open_pte(track, vma, page, at, ptes + ((at - start) >> PAGE_SHIFT), &prot, write,
-			 fault && at == (addr & PAGE_MASK));
+	for (at = start, pte = ptes; at < end; at += PAGE_SIZE, page++, pte++) {
+		bool hit = fault && at == (addr & PAGE_MASK);
+
+		if (hit || !open_present_pte(vma, at, pte, write))
+			open_pte(track, vma, page, at, pte, &prot, write, hit);
+	}
 
 	pte_unmap_unlock(ptes, ptl);
 	return VM_FAULT_NOPAGE;
