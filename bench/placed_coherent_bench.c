@@ -53,8 +53,8 @@
 /* A row of an object of virtio-gpu's: 16 pages. */
 #define VIRTIO_WIDTH (16 * PAGE_PIXELS)
 
-/* Collections that make an object forget. */
-#define QUIET_FRAMES 8
+/* Collections that make an object forget: more than twice as many as the policy needs. */
+#define QUIET_FRAMES 40
 
 /* No more frames if those that were counted took that many instructions. */
 #define ENOUGH 400000000ull

@@ -80,6 +80,13 @@ struct drm_placed_policy_chunk {
 	/** @rent: what scanning has cost more than it saved, in page table entries. */
 	u16 rent;
 
+	/**
+	 * @debt: what faults have cost more than scans of the whole chunk would have,
+	 * up to the last collection, since it was opened whole or closed, in page
+	 * table entries.
+	 */
+	u16 debt;
+
 	/** @faults: write faults since the last collection. */
 	u16 faults;
 

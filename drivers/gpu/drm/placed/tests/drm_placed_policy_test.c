@@ -21,11 +21,15 @@
 #define CHUNK_PAGES	512
 
 /* As the policy has them. */
-#define FAULT_COST	128
-#define CHUNK_COST	12
-#define BURST(pages)	DIV_ROUND_UP(2 * (pages), FAULT_COST)
+#define FAULT_COST	700
+#define CHUNK_COST	260
+#define PAGE_COST	24
 #define DENSE		2
 #define PROBE		16
+
+/* The price of a chunk that is opened whole, and how many faults come to it. */
+#define WHOLE(pages)	((pages) * PAGE_COST)
+#define BURST(pages)	DIV_ROUND_UP(WHOLE(pages), FAULT_COST)
 
 /* Collections in which any chunk that nobody writes must have become cold. */
 #define IDLE_BOUND	64
@@ -52,7 +56,7 @@ struct sim {
 	/* The memory allows huge mappings. */
 	bool huge;
 	/* What was done since the counters were zeroed. */
-	u64 faults, scanned, changes;
+	u64 faults, ahead, scanned, visits, changes;
 	/* In the last collection. */
 	u64 dirty;
 };
@@ -83,6 +87,7 @@ static u32 sim_random(struct sim *sim, u32 below)
 /* A store to a page of a chunk. */
 static void sim_touch(struct sim *sim, struct sim_chunk *chunk, unsigned int page)
 {
+	unsigned int open = bitmap_weight(chunk->open, CHUNK_PAGES);
 	u8 before = chunk->policy.state;
 	struct drm_placed_window window;
 
@@ -93,6 +98,8 @@ static void sim_touch(struct sim *sim, struct sim_chunk *chunk, unsigned int pag
 	KUNIT_ASSERT_LT(sim->test, page, window.first + window.count);
 	KUNIT_ASSERT_LE(sim->test, window.first + window.count, chunk->pages);
 	bitmap_set(chunk->open, window.first, window.count);
+	/* The price of a fault includes its own page. */
+	sim->ahead += bitmap_weight(chunk->open, CHUNK_PAGES) - open - 1;
 }
 
 /* Stores to pages in ascending order. */
@@ -158,6 +165,7 @@ static void sim_collect_chunk(struct sim *sim, struct sim_chunk *chunk)
 
 	sim->changes += policy->state != before;
 	sim->scanned += scanned;
+	sim->visits++;
 	sim->dirty += dirty;
 }
 
@@ -173,13 +181,16 @@ static void sim_collect(struct sim *sim)
 
 static u64 sim_cost(const struct sim *sim)
 {
-	return sim->faults * FAULT_COST + sim->scanned;
+	return sim->faults * FAULT_COST + sim->ahead * PAGE_COST + sim->scanned +
+	       sim->visits * CHUNK_COST;
 }
 
 static void sim_reset(struct sim *sim)
 {
 	sim->faults = 0;
+	sim->ahead = 0;
 	sim->scanned = 0;
+	sim->visits = 0;
 	sim->changes = 0;
 }
 
@@ -294,41 +305,48 @@ static void write_pulse(struct sim *sim, const struct pattern *pattern, unsigned
 
 static const struct pattern patterns[] = {
 	{ "idle", write_idle, 0, 0, 110, 0 },
-	{ "one_hot_page", write_hot, 1, 0, 10, 0 },
+	{ "one_hot_page", write_hot, 1, 0, 30, 0 },
 	{ "five_hot_pages", write_hot, 5, 0, 10, 0 },
-	{ "random_0.1%", write_random, 1, 0, 130, 40 },
-	{ "random_0.3%", write_random, 3, 0, 120, 20 },
-	{ "random_0.5%", write_random, 5, 0, 110, 40 },
-	{ "random_1%", write_random, 10, 0, 110, 16 },
+	{ "random_0.1%", write_random, 1, 0, 170, 50 },
+	{ "random_0.3%", write_random, 3, 0, 110, 40 },
+	{ "random_0.5%", write_random, 5, 0, 110, 10 },
+	{ "random_1%", write_random, 10, 0, 110, 0 },
 	{ "random_2%", write_random, 20, 0, 110, 0 },
 	{ "random_5%", write_random, 50, 0, 110, 0 },
-	{ "stream_3", write_stream, 3, 0, 110, 8 },
-	{ "stream_64", write_stream, 64, 0, 110, 80 },
+	{ "stream_3", write_stream, 3, 0, 70, 8 },
+	{ "stream_64", write_stream, 64, 0, 190, 60 },
+	{ "stream_256", write_stream, 256, 0, 110, 0 },
 	{ "stream_600", write_stream, 600, 0, 110, 0 },
 	{ "full_rewrite", write_full, 0, 1, 110, 0 },
 	{ "full_every_2nd", write_full, 0, 2, 110, 0 },
 	{ "full_every_3rd", write_full, 0, 3, 110, 0 },
-	{ "full_every_4th", write_full, 0, 4, 220, 400 },
-	{ "full_every_16th", write_full, 0, 16, 110, 120 },
-	{ "again_5_every_2nd", write_again, 5, 2, 10, 0 },
-	{ "again_5_every_8th", write_again, 5, 8, 50, 80 },
-	{ "window_1", write_window, 1, 0, 110, 0 },
-	{ "window_8", write_window, 8, 0, 110, 10 },
-	{ "window_64", write_window, 64, 0, 110, 80 },
+	{ "full_every_4th", write_full, 0, 4, 110, 0 },
+	{ "full_every_16th", write_full, 0, 16, 110, 40 },
+	{ "full_every_40th", write_full, 0, 40, 110, 60 },
+	{ "again_5_every_2nd", write_again, 5, 2, 50, 0 },
+	{ "again_5_every_8th", write_again, 5, 8, 60, 0 },
+	{ "again_9_every_4th", write_again, 9, 4, 50, 0 },
+	{ "again_9_every_20th", write_again, 9, 20, 100, 40 },
+	{ "window_1", write_window, 1, 0, 90, 0 },
+	{ "window_8", write_window, 8, 0, 60, 10 },
+	{ "window_64", write_window, 64, 0, 160, 30 },
 	{ "alternating_1", write_alternating, 0, 1, 110, 0 },
 	{ "alternating_3", write_alternating, 0, 3, 110, 0 },
 	{ "alternating_10", write_alternating, 0, 10, 110, 0 },
-	{ "pulse_1_every_8th", write_pulse, 1, 8, 220, 80 },
-	{ "pulse_3_every_4th", write_pulse, 3, 4, 220, 80 },
-	{ "pulse_4_every_2nd", write_pulse, 4, 2, 220, 8 },
-	{ "pulse_4_every_4th", write_pulse, 4, 4, 220, 80 },
-	{ "pulse_4_every_8th", write_pulse, 4, 8, 220, 80 },
-	{ "pulse_7_always", write_pulse, 7, 1, 220, 8 },
-	{ "pulse_8_every_4th", write_pulse, 8, 4, 220, 400 },
-	{ "pulse_8_every_8th", write_pulse, 8, 8, 220, 200 },
-	{ "pulse_9_every_4th", write_pulse, 9, 4, 220, 400 },
-	{ "pulse_16_every_4th", write_pulse, 16, 4, 220, 400 },
-	{ "pulse_16_every_8th", write_pulse, 16, 8, 220, 200 },
+	{ "pulse_1_every_8th", write_pulse, 1, 8, 220, 240 },
+	{ "pulse_3_every_4th", write_pulse, 3, 4, 130, 40 },
+	{ "pulse_4_every_2nd", write_pulse, 4, 2, 110, 0 },
+	{ "pulse_4_every_4th", write_pulse, 4, 4, 150, 20 },
+	{ "pulse_4_every_8th", write_pulse, 4, 8, 180, 60 },
+	{ "pulse_7_always", write_pulse, 7, 1, 110, 0 },
+	{ "pulse_8_every_4th", write_pulse, 8, 4, 110, 0 },
+	{ "pulse_8_every_8th", write_pulse, 8, 8, 180, 40 },
+	{ "pulse_9_every_4th", write_pulse, 9, 4, 110, 0 },
+	{ "pulse_16_every_4th", write_pulse, 16, 4, 110, 0 },
+	{ "pulse_16_every_8th", write_pulse, 16, 8, 120, 0 },
+	{ "pulse_20_always", write_pulse, 20, 1, 110, 0 },
+	{ "pulse_20_every_8th", write_pulse, 20, 8, 120, 0 },
+	{ "pulse_20_every_20th", write_pulse, 20, 20, 240, 100 },
 };
 
 static void pattern_desc(const struct pattern *pattern, char *desc)
@@ -363,9 +381,9 @@ static void drm_placed_policy_patterns(struct kunit *test)
 		cost[kind] = sim_cost(sim);
 		if (kind == DRM_PLACED_INTERLEAVED)
 			changes = sim->changes;
-		kunit_info(test, "%s: %s: cost %llu, %llu faults, %llu scanned, %llu changes",
+		kunit_info(test, "%s: %s: cost %llu, %llu faults, %llu opened ahead, %llu scanned, %llu visits, %llu changes",
 			   pattern->name, drm_placed_policy_name(kind), cost[kind], sim->faults,
-			   sim->scanned, sim->changes);
+			   sim->ahead, sim->scanned, sim->visits, sim->changes);
 		kunit_kfree(test, sim);
 		cond_resched();
 	}
@@ -406,16 +424,14 @@ struct pulses_case {
 };
 
 /*
- * The worst that pulses can do: as many pages as open a chunk, and nothing until
- * it is closed again. That is more than twice because scans come whole: two or
- * three are the rent, and one more closes the chunk. Of the sizes that are not
- * here, some just miss the price with two, and come close to 300 %: 497 pages.
+ * The worst that pulses can do: as many pages as open a chunk whole, and nothing until
+ * it is closed again. Then it has cost the faults, the opening and as much rent.
  */
 static const struct pulses_case pulses_cases[] = {
-	{ CHUNK_PAGES, 270 },
-	{ 256, 270 },
-	{ 100, 270 },
-	{ 64, 270 },
+	{ CHUNK_PAGES, 300 },
+	{ 256, 300 },
+	{ 100, 300 },
+	{ 64, 300 },
 };
 
 static void pulses_desc(const struct pulses_case *c, char *desc)
@@ -427,16 +443,18 @@ KUNIT_ARRAY_PARAM(pulses, pulses_cases, pulses_desc);
 
 static void drm_placed_policy_pulses(struct kunit *test)
 {
+	static const unsigned int counts[] = { 1, 2, 3, 4, 6, 9, 12, 16, 17, 18, 19, 20, 24, 36 };
 	static const unsigned int periods[] = { 1, 2, 3, 4, 5, 6, 8, 12, 16, 24 };
 	const struct pulses_case *c = test->param_value;
 	struct pattern pattern = { .write = write_pulse };
-	unsigned int i, worst_count = 0, worst_period = 0;
+	unsigned int i, j, worst_count = 0, worst_period = 0;
 	u64 worst = 0;
 
-	for (pattern.arg = 1; pattern.arg <= 2 * BURST(CHUNK_PAGES); pattern.arg++) {
+	for (j = 0; j < ARRAY_SIZE(counts); j++) {
 		for (i = 0; i < ARRAY_SIZE(periods); i++) {
 			u64 cost, cheaper, percent;
 
+			pattern.arg = counts[j];
 			pattern.period = periods[i];
 			cost = pulses_cost(test, DRM_PLACED_INTERLEAVED, c->pages, &pattern);
 			cheaper = min(pulses_cost(test, DRM_PLACED_PROTECT, c->pages, &pattern),
@@ -467,22 +485,22 @@ struct rent_case {
 };
 
 /* The rent that closes a full chunk. */
-#define PRICE	(BURST(CHUNK_PAGES) * FAULT_COST)
+#define PRICE	WHOLE(CHUNK_PAGES)
 
 static const struct rent_case rent_cases[] = {
 	{ "always_written", 0, 0, 100, 100, 0, 0, false },
 	{ "all_fresh", 0, 0, 100, 100, 100, 0, false },
 	{ "nothing_written", 0, 0, 100, 0, 0, 100 + CHUNK_COST, false },
 	{ "one_always_written", 0, 0, 100, 1, 0, 99, false },
-	{ "one_saved_fault", 0, 200, 100, 1, 1, 299 - FAULT_COST, false },
+	{ "one_saved_fault", 0, FAULT_COST + 100, 100, 1, 1, 199, false },
 	{ "one_had_its_fault", 1, 200, 100, 1, 1, 299, false },
-	{ "two_of_three_saved", 1, 400, 100, 3, 3, 497 - 2 * FAULT_COST, false },
+	{ "two_of_three_saved", 1, 2 * FAULT_COST + 100, 100, 3, 3, 197, false },
 	{ "more_faults_than_fresh", 5, 200, 100, 3, 3, 297, false },
 	{ "no_credit", 0, 0, 100, 50, 50, 0, false },
 	{ "price_of_one", 0, FAULT_COST - CHUNK_COST - 1, 1, 0, 0, FAULT_COST, true },
 	{ "not_yet", 0, FAULT_COST - CHUNK_COST - 2, 1, 0, 0, FAULT_COST - 1, false },
-	{ "price_of_burst", 0, PRICE - 500, 512, 12, 0, PRICE, true },
-	{ "not_yet_a_burst", 0, PRICE - 501, 512, 12, 0, PRICE - 1, false },
+	{ "price_of_all", 0, PRICE - 500, 512, 12, 0, PRICE, true },
+	{ "not_yet_of_all", 0, PRICE - 501, 512, 12, 0, PRICE - 1, false },
 	{ "price_of_the_clean", 0, 2 * FAULT_COST, 100, 98, 0, 2 * FAULT_COST + 2, true },
 	{ "nothing_to_close", 0, 5000, 100, 100, 0, 5000, false },
 	{ "unmapped_since", 0, 5000, 5, 10, 0, 5000, false },
@@ -575,7 +593,7 @@ static void drm_placed_policy_narrow(struct kunit *test)
 		sim_write(sim, 0, CHUNK_PAGES);
 		KUNIT_EXPECT_EQ(test, sim_open(sim), CHUNK_PAGES);
 		sim_collect(sim);
-		for (round = 0; sim_open(sim) > 1 && round < 8; round++) {
+		for (round = 0; sim_open(sim) > 1 && round < IDLE_BOUND; round++) {
 			sim_write(sim, pages[i], 1);
 			sim_collect(sim);
 		}
@@ -621,40 +639,73 @@ static void drm_placed_policy_burst(struct kunit *test)
 	}
 }
 
-/* A burst is what comes between two collections. */
-static void drm_placed_policy_no_burst(struct kunit *test)
+/* Few faults at a time open a chunk whole, too, if scans would have been cheaper. */
+static void drm_placed_policy_debt(struct kunit *test)
+{
+	static const unsigned int counts[] = { CHUNK_PAGES, 400, 256, 100 };
+	unsigned int i, fault;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct sim *sim = sim_alloc(test, DRM_PLACED_INTERLEAVED, counts[i]);
+		unsigned int debt = 0;
+
+		/* A fault in each collection, on a page that was not written before. */
+		for (fault = 1; debt + FAULT_COST < WHOLE(counts[i]); fault++) {
+			sim_write(sim, counts[i] - 2 * fault, 1);
+			KUNIT_EXPECT_EQ(test, sim_open(sim), fault);
+			sim_collect(sim);
+			debt += FAULT_COST + fault - counts[i];
+			KUNIT_EXPECT_EQ(test, sim->chunks[0].policy.debt, debt);
+		}
+		sim_write(sim, counts[i] - 2 * fault, 1);
+		KUNIT_EXPECT_EQ(test, sim_open(sim), counts[i]);
+		KUNIT_EXPECT_EQ(test, sim->chunks[0].policy.debt, 0);
+		kunit_kfree(test, sim);
+	}
+}
+
+/* Faults that are cheaper than scans never do. */
+static void drm_placed_policy_no_debt(struct kunit *test)
 {
 	struct sim *sim = sim_alloc(test, DRM_PLACED_INTERLEAVED, CHUNK_PAGES);
 	unsigned int round;
 
-	for (round = 0; round < 4 * BURST(CHUNK_PAGES); round++) {
-		sim_write(sim, CHUNK_PAGES - 2 - 2 * round, 1);
-		KUNIT_EXPECT_LE(test, sim_open(sim), round + 1);
+	for (round = 0; round < 400; round++) {
+		if (round % 2 == 0)
+			sim_write(sim, (round * 19) % CHUNK_PAGES, 1);
+		KUNIT_EXPECT_LT(test, sim_open(sim), CHUNK_PAGES / 2);
 		sim_collect(sim);
 	}
+	KUNIT_EXPECT_LT(test, sim->chunks[0].policy.debt, FAULT_COST);
 }
 
-/* Faults on pages in a row open twice as much each time, if one is no burst. */
+/* Faults on pages in a row open twice as much each time, until they are a burst. */
 static void drm_placed_policy_stream(struct kunit *test)
 {
-	static const unsigned int counts[] = { CHUNK_PAGES, 100, 65, 64, 2, 1 };
+	static const unsigned int counts[] = { CHUNK_PAGES, 256, 100, 65, 64, 2, 1 };
 	struct drm_placed_policy_chunk chunk = {};
 	struct drm_placed_window window;
 	struct drm_placed_policy policy;
-	unsigned int i;
+	unsigned int i, fault;
 
 	drm_placed_policy_init(&policy, DRM_PLACED_INTERLEAVED, CHUNK_PAGES);
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
-		unsigned int page = 0, ahead = BURST(counts[i]) == 1 ? counts[i] : 1;
+		unsigned int page = 0, ahead = 1;
 
-		for (chunk = (struct drm_placed_policy_chunk) {}; page < counts[i]; ahead *= 2) {
+		chunk = (struct drm_placed_policy_chunk) {};
+		for (fault = 1; page < counts[i]; fault++, ahead *= 2) {
 			window = drm_placed_policy_fault(&policy, &chunk, page, counts[i]);
+			if (fault == BURST(counts[i])) {
+				KUNIT_EXPECT_EQ(test, window.first, 0);
+				KUNIT_EXPECT_EQ(test, window.count, counts[i]);
+				break;
+			}
 			KUNIT_EXPECT_EQ(test, window.first, page);
 			KUNIT_EXPECT_EQ(test, window.count, min(ahead, counts[i] - page));
 			page += window.count;
-			drm_placed_policy_collected(&policy, &chunk, DRM_PLACED_KEEP, page,
-						    window.count, window.count, counts[i]);
 		}
+		/* A full chunk is all open before. */
+		KUNIT_EXPECT_EQ(test, page == counts[i], counts[i] == CHUNK_PAGES);
 	}
 
 	/* Another page than the next one ends it. */
@@ -782,7 +833,7 @@ static void drm_placed_policy_huge_chunk(struct kunit *test)
 			sim_write(sim, 0, CHUNK_PAGES);
 			sim_collect(sim);
 		}
-		KUNIT_EXPECT_EQ(test, sim_cost(sim), PROBE);
+		KUNIT_EXPECT_EQ(test, sim_cost(sim), PROBE * (1 + CHUNK_COST));
 		KUNIT_EXPECT_EQ(test, drm_placed_policy_collect(&sim->policy, chunk),
 				DRM_PLACED_CLOSE);
 		sim_write(sim, 0, CHUNK_PAGES);
@@ -957,7 +1008,8 @@ static struct kunit_case drm_placed_policy_tests[] = {
 	KUNIT_CASE(drm_placed_policy_idle_after_work),
 	KUNIT_CASE(drm_placed_policy_narrow),
 	KUNIT_CASE(drm_placed_policy_burst),
-	KUNIT_CASE(drm_placed_policy_no_burst),
+	KUNIT_CASE(drm_placed_policy_debt),
+	KUNIT_CASE(drm_placed_policy_no_debt),
 	KUNIT_CASE(drm_placed_policy_stream),
 	KUNIT_CASE(drm_placed_policy_simple),
 	KUNIT_CASE_PARAM(drm_placed_policy_vmwgfx, vmwgfx_gen_params),
