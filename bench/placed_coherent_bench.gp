@@ -41,8 +41,8 @@ set linetype 6 lc rgb '#ff7f0e'
 
 label(pattern) = pattern eq 'idle' ? 'nothing' : \
 	pattern eq 'hot' ? 'one page' : \
-	pattern eq 'random' ? '1 %, random' : \
-	pattern eq 'stream' ? 'stream of 256' : \
+	pattern eq 'random' ? '1 % of all' : \
+	pattern eq 'stream' ? 'next 256' : \
 	pattern eq 'full' ? 'all pages' : 'window of 64'
 
 do for [format in 'svg png'] {
