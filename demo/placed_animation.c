@@ -524,19 +524,22 @@ static void sparkle(struct animation *a, unsigned int step)
 	}
 }
 
+/* Enough that the policy closes what was written: 17 collections for a whole chunk. */
+#define QUIET 24
+
 static const struct phase {
 	const char *name;
 	unsigned int frames;
 	void (*draw)(struct animation *a, unsigned int step);
 } phases[] = {
 	{ "a gem bounces", BOUNCES, bounce },
-	{ "quiet", 8, NULL },
+	{ "quiet", QUIET, NULL },
 	{ "a wipe from top to bottom", WIPES, wipe },
-	{ "quiet", 8, NULL },
+	{ "quiet", QUIET, NULL },
 	{ "all redrawn", REDRAWS, redraw },
-	{ "quiet", 8, NULL },
+	{ "quiet", QUIET, NULL },
 	{ "scattered sparks", 16, sparkle },
-	{ "quiet", 8, NULL },
+	{ "quiet", QUIET, NULL },
 };
 
 static void draw_frame(struct animation *a, const struct phase *phase, unsigned int step)
@@ -646,7 +649,7 @@ static struct frame add_up(const struct animation *a, const struct counters *bef
 
 #define MAP_LEFT 184.0
 #define MAP_TOP 176.0
-#define MAP_COLUMN 13.0
+#define MAP_COLUMN 9.0
 #define MAP_ROW 0.32
 #define MAP_BAND 10.0
 #define MAP_GAP 12.0
