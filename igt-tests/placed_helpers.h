@@ -132,6 +132,14 @@ static inline void placed_require(const char *what)
 	placed_require_that(placed_gpu_can(what), what);
 }
 
+/* A kernel without the ioctls has none of what the tests test. */
+static inline void placed_require_maps(int fd)
+{
+	struct drm_get_cap cap = { .capability = DRM_CAP_GEM_MMAP_PLACED };
+
+	placed_require_that(!placed_ioctl(fd, DRM_IOCTL_GET_CAP, &cap), "placed-maps");
+}
+
 struct placed_test {
 	const char *name, *what;
 	void (*test)(int fd, const char *driver);
@@ -151,6 +159,7 @@ static inline void placed_run_tests(const struct placed_test *tests, size_t coun
 				igt_dynamic(placed_driver(d)) {
 					igt_require_f(fd >= 0, "no device of %s\n",
 						      placed_driver(d));
+					placed_require_maps(fd);
 					tests[i].test(fd, placed_driver(d));
 				}
 				if (fd >= 0)

@@ -265,6 +265,8 @@ static inline void kind_run_tests(const struct kind_test *tests, size_t count)
 				igt_dynamic(kinds[k].name) {
 					igt_require_f(fd >= 0 || !kinds[k].driver,
 						      "no device of %s\n", kinds[k].driver);
+					if (kinds[k].driver)
+						placed_require_maps(fd);
 					if (kinds[k].is & KIND_COPY)
 						copy_use_environment();
 					tests[i].test(fd, &kinds[k]);
