@@ -320,9 +320,6 @@ static void exact(int fd, uint32_t kind)
 	destroy(&o);
 }
 
-/* Operations in which the policy closes a chunk that is not written. */
-#define PHASE 20
-
 /**
  * SUBTEST: patterns
  * Description: Nothing is missing while chunks are written densely, sparsely or not, by turns.
@@ -332,13 +329,13 @@ static void patterns(int fd, uint32_t kind)
 	struct object o = make(fd, kind, PAGES);
 	uint64_t pages;
 
-	for (int round = 0; round < 5 * PHASE; round++) {
+	for (int round = 0; round < 5 * COPY_PHASE; round++) {
 		pages = 0;
 		for (uint64_t chunk = 0; chunk * COPY_CHUNK < PAGES; chunk++) {
 			uint64_t first = chunk * COPY_CHUNK;
 			uint64_t room = PAGES - first < COPY_CHUNK ? PAGES - first : COPY_CHUNK;
 
-			switch ((round / PHASE + chunk) % 4) {
+			switch ((round / COPY_PHASE + chunk) % 4) {
 			case 0:
 				store_pages(&o, o.map, first, room);
 				pages += room;

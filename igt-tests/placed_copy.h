@@ -12,6 +12,9 @@
 
 #define COPY_CHUNK 512
 
+/* Operations in which the policy closes pages that are not written. */
+#define COPY_PHASE 20
+
 #define COPY_COHERENT (PLACED_RW | DRM_GEM_MMAP_PLACED_COHERENT)
 
 /* Kinds of objects, by how their memory is mapped. */

@@ -1801,9 +1801,6 @@ static void store_and_check(const struct window *w, uint64_t from, uint64_t step
 	free(seen);
 }
 
-/* Operations in which the policy of coherent objects closes pages that are not written. */
-#define PHASE 20
-
 /**
  * SUBTEST: coherent-patterns
  * Description: Nothing is missing while places are stored to densely, sparsely or not, by turns.
@@ -1818,11 +1815,11 @@ static void coherent_patterns(int fd, const struct kind *kind)
 		seeds[page] = SEED;
 	fill_window(&w, 2);
 	for (uint64_t turn = 0; turn < 4; turn++) {
-		for (int i = 0; i < PHASE; i++)
+		for (int i = 0; i < COPY_PHASE; i++)
 			store_and_check(&w, 0, 1, seeds);
-		for (int i = 0; i < PHASE; i++)
+		for (int i = 0; i < COPY_PHASE; i++)
 			store_and_check(&w, turn, 40, seeds);
-		for (int i = 0; i < PHASE; i++)
+		for (int i = 0; i < COPY_PHASE; i++)
 			store_and_check(&w, PAGES, 1, seeds);
 		store_and_check(&w, 0, 3, seeds);
 		if (turn == 1)

@@ -388,6 +388,7 @@ static void false_sharing_threads(void)
 	}
 	s.stop = true;
 	pthread_join(thread, NULL);
+	igt_assert(s.rounds);
 	check(s.ptr, s.rounds - 1, 1, 2);
 	check_gpu(buffer, s.rounds - 1, 1, 2);
 	end(buffer);

@@ -4,7 +4,6 @@
 
 #include <linux/export.h>
 #include <linux/limits.h>
-#include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 
@@ -186,6 +185,7 @@ void drm_placed_policy_huge(struct drm_placed_policy_chunk *chunk)
 	chunk->state = DRM_PLACED_HUGE;
 	chunk->probe = PROBE;
 	chunk->rent = 0;
+	chunk->debt = 0;
 	chunk->closing = false;
 }
 EXPORT_SYMBOL_IF_KUNIT(drm_placed_policy_huge);

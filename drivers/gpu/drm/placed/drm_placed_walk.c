@@ -488,6 +488,7 @@ static void harvest_table(struct drm_placed_track *track, struct drm_placed_flus
 	struct vm_area_struct *vma = flush->vma;
 	pmd_t *pmd = drm_placed_walk_pmd(vma->vm_mm, start);
 	unsigned int count = (end - start) >> PAGE_SHIFT, i;
+	enum drm_placed_action action = working(flush, DRM_PLACED_CLOSE);
 	DECLARE_BITMAP(found, PTRS_PER_PTE) = {};
 	const struct drm_placed_slots *slots;
 	struct drm_placed_chunk *chunk;
@@ -500,8 +501,7 @@ static void harvest_table(struct drm_placed_track *track, struct drm_placed_flus
 		return;
 
 	for (i = 0; i < count; i++)
-		if (take_pte(flush, ptes + i, start + ((unsigned long)i << PAGE_SHIFT),
-			     DRM_PLACED_CLOSE))
+		if (take_pte(flush, ptes + i, start + ((unsigned long)i << PAGE_SHIFT), action))
 			__set_bit(i, found);
 
 	/* As take_chunk(): who finds the bit must not meet a store that comes after it. */
